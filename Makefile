@@ -1,0 +1,71 @@
+# The only set-up there is. On a machine with python3.11 (with its venv module), git and make:
+#     make demo     install into .venv and run the demo study          make test       install the tools, run the tests
+#     make lint     formatters, linters, types                         make test-long  everything, with what takes minutes
+#     make lock     pin newer versions of the requirements             make docs       tables generated from the schemas
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python
+LOCK := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+TESTS := tests/unit tests/contracts tests/workflow tests/architecture tests/real
+PYTEST_ARGS ?=
+
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: demo install install-dev test test-long lint format lock docs clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.installed
+	snakemake
+
+install: $(VENV)/.installed
+
+install-dev: $(VENV)/.installed-dev
+
+test: $(VENV)/.installed-dev
+	pytest $(TESTS) -m "not long" $(PYTEST_ARGS)
+
+test-long: $(VENV)/.installed-dev
+	pytest tests $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-dev
+	ruff check
+	ruff format --check
+	snakefmt --check Snakefile workflow/rules
+	snakemake --lint
+	mypy
+
+format: $(VENV)/.installed-dev
+	ruff check --fix
+	ruff format
+	snakefmt Snakefile workflow/rules
+
+docs: $(VENV)/.installed-dev
+	python -m conceptatlas.schema_docs workflow/schemas config/README.md
+
+lock: $(UV)
+	echo "uv" | $(LOCK) - -o envs/uv.txt
+	$(LOCK) pyproject.toml -o envs/requirements.txt
+	$(LOCK) pyproject.toml --extra dev -c envs/requirements.txt -o envs/requirements-dev.txt
+
+$(UV): envs/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/uv.txt
+	touch $@
+
+$(VENV)/.installed: $(UV) envs/requirements.txt pyproject.toml
+	$(INSTALL) --require-hashes -r envs/requirements.txt
+	$(INSTALL) --no-deps -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed envs/requirements-dev.txt
+	$(INSTALL) --require-hashes -r envs/requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,35 @@
+"""conceptatlas: which concepts does a vision model encode, where, how robustly, and how do models compare?
+
+`snakemake --cores N` makes the demo study; `snakemake --cores N --configfile config/studies/<name>/config.yaml`
+another one. `snakemake preflight` says beforehand what a study needs.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/datasets.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/activations.smk"
+include: "workflow/rules/statistics.smk"
+include: "workflow/rules/dissection.smk"
+include: "workflow/rules/bases.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/study.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/preflight.json",
+        "<results>/run_config.yaml",
+        "<results>/run_record.json",
+        dissection_tables,
+        dissection_figures,
+    localrule: True
+
+
+onstart:
+    Path(REFUSAL).unlink(missing_ok=True)

@@ -1,0 +1,91 @@
+"""How long `snakemake -n` takes for a large study: 20 models x 6 layers x 64 shards, and where torch cannot be imported.
+
+    python benchmarks/dry_run.py [--models 20] [--layers 6] [--shards 64]
+
+Bar: 15 s. No image, no weights are touched: planning needs the sheets only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def write_study(folder: Path, *, n_models: int, n_layers: int, n_shards: int) -> Path:
+    """Write the config and sheets of a study; the path of its config."""
+    folder.mkdir(parents=True, exist_ok=True)
+    models = [f"model{m:02d}" for m in range(n_models)]
+    sheets = {
+        "datasets": [
+            ["dataset", "format", "n_images", "shards"],
+            ["scenes", "demo", str(n_shards * 1000), str(n_shards)],
+        ],
+        "models": [["model", "source", "architecture", "weights"], *([m, "demo", "plain", "random"] for m in models)],
+        "layers": [
+            ["model", "layer", "module"],
+            *([model, f"layer{k}", f"conv{k}"] for model in models for k in range(n_layers)),
+        ],
+    }
+    for name, rows in sheets.items():
+        (folder / f"{name}.tsv").write_text("\n".join("\t".join(row) for row in rows) + "\n")
+    config = folder / "config.yaml"
+    config.write_text(
+        "study: large\nsheets: {"
+        + ", ".join(f"{name}: {name}.tsv" for name in sheets)
+        + "}\nextraction: {device: cuda}\n"
+    )
+    return config
+
+
+def poison(folder: Path) -> Path:
+    """A folder whose torch and torchvision raise ImportError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("torch", "torchvision"):
+        (folder / f"{name}.py").write_text("raise ImportError('the dry run must not import this')\n")
+    return folder
+
+
+def dry_run(config: Path, *, directory: Path, without: Path) -> tuple[float, int, int]:
+    """Seconds, planned jobs, and exit status of a dry run."""
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", "--snakefile", REPOSITORY / "Snakefile"]
+        + ["--directory", directory, "--workflow-profile", REPOSITORY / "profiles" / "default", "--configfile", config],
+        env={**os.environ, "PYTHONPATH": str(without)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = time.perf_counter() - started
+    total = re.findall(r"^total\s+(\d+)", done.stdout + done.stderr, flags=re.MULTILINE)
+    if done.returncode:
+        sys.stderr.write(done.stdout + done.stderr)
+    return seconds, int(total[0]) if total else 0, done.returncode
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=int, default=20)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--shards", type=int, default=64)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        config = write_study(place / "study", n_models=given.models, n_layers=given.layers, n_shards=given.shards)
+        seconds, jobs, status = dry_run(config, directory=place, without=poison(place / "poison"))
+    print(
+        f"{given.models} models x {given.layers} layers x {given.shards} shards: {jobs} jobs planned in {seconds:.1f} s"
+    )
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""The labels of a data set as the tally wants them: label masks by image range, blocks, sources, categories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conceptatlas.datasets.annotation_file import ShardAnnotations, read_annotations
+from conceptatlas.masks.label_bits import LabelBits, label_bits
+from conceptatlas.naming import CATEGORIES
+from conceptatlas.tables import read_table
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The concepts of a data set.
+
+    names : concept names, the position is concept_index. primary_category : int, shape (concept,), index into
+    CATEGORIES: the category in which the concept covers most pixels. n_images : int, shape (concept,).
+    """
+
+    names: list[str]
+    primary_category: Array
+    n_images: Array
+
+    @property
+    def n_concepts(self) -> int:
+        """Number of concepts."""
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of a data set in their order: ids, bootstrap block (0..31) and source of each."""
+
+    ids: list[str]
+    blocks: Array
+    sources: Array
+
+
+def read_vocabulary(path: str | Path) -> Vocabulary:
+    """Read concepts.parquet."""
+    table = read_table(path)
+    category = [CATEGORIES.index(name) for name in table["primary_category"]]
+    return Vocabulary(
+        [str(name) for name in table["name"]],
+        np.array(category, dtype=np.int64),
+        table["n_images"].to_numpy(dtype=np.int64),
+    )
+
+
+def read_images(path: str | Path) -> Images:
+    """Read index.parquet."""
+    table = read_table(path, columns=["image_id", "block", "source"])
+    sources = np.unique(table["source"].astype(str).to_numpy(dtype=object), return_inverse=True)[1]
+    return Images([str(i) for i in table["image_id"]], table["block"].to_numpy(dtype=np.int64), sources)
+
+
+def read_labels(paths: list[str], *, start: int, stop: int) -> LabelBits:
+    """Label masks of the images start .. stop-1, from whichever shards of annotations hold them."""
+    pieces: list[ShardAnnotations] = []
+    for path in paths:
+        piece = read_annotations(path, start=start, stop=stop)
+        if piece.stop > piece.start:
+            pieces.append(piece)
+    pieces.sort(key=lambda piece: piece.start)
+    if not pieces or pieces[0].start != start or pieces[-1].stop != stop:
+        raise ValueError(f"the annotations do not cover images {start}..{stop - 1}; run the framing again")
+    rows_before = np.cumsum([0, *(len(piece.masks) for piece in pieces)])
+    mask_row = [
+        np.where(piece.mask_row >= 0, piece.mask_row + before, -1)
+        for piece, before in zip(pieces, rows_before, strict=False)
+    ]
+    ignore = [piece.ignore for piece in pieces if piece.ignore is not None]
+    return label_bits(
+        np.concatenate([piece.image_index for piece in pieces]) - start,
+        np.concatenate([piece.concept_index for piece in pieces]),
+        np.concatenate(mask_row),
+        np.concatenate([piece.masks for piece in pieces]),
+        n_images=stop - start,
+        n_pixels=pieces[0].mask_size ** 2,
+        ignore=np.concatenate(ignore) if len(ignore) == len(pieces) else None,
+    )

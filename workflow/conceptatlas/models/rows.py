@@ -1,0 +1,42 @@
+"""Cells of a row of models.tsv as values, with errors that name the model, the column and what was expected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def text_cell(row: dict[str, Any], column: str, default: str = "") -> str:
+    """A cell as text; empty or missing: `default`."""
+    value = row.get(column, "")
+    return default if value is None or value == "" else str(value)
+
+
+def integer_cell(row: dict[str, Any], column: str, default: int) -> int:
+    """A cell as an integer; empty or missing: `default`."""
+    text = text_cell(row, column)
+    if not text:
+        return default
+    try:
+        return int(text)
+    except ValueError:
+        raise _unfit(row, column, text, "a whole number") from None
+
+
+def triple_cell(row: dict[str, Any], column: str, default: tuple[float, float, float]) -> tuple[float, float, float]:
+    """A cell "r,g,b" (or one number for all three channels) as three numbers; empty or missing: `default`."""
+    text = text_cell(row, column)
+    if not text:
+        return default
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 1:
+        numbers *= 3
+    if len(numbers) != 3:
+        raise _unfit(row, column, text, "three numbers r,g,b in 0..1 (or one for all channels)")
+    return numbers[0], numbers[1], numbers[2]
+
+
+def _unfit(row: dict[str, Any], column: str, text: str, expected: str) -> ValueError:
+    return ValueError(f"model {row.get('model', '?')!r}: {column} is {text!r}, expected {expected}")

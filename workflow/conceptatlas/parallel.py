@@ -1,0 +1,95 @@
+"""One way to spread work: plain map, a local Dask cluster, or the cluster named by DASK_SCHEDULER_ADDRESS.
+
+The result is the same in all three (contract test): tasks are pure functions of their arguments, get paths and slices
+rather than arrays or open files, and results come back in the order of the items.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from conceptatlas.progress import progress
+
+logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@contextlib.contextmanager
+def dask_client(*, threads: int, mem_mb: int) -> Iterator[Any]:
+    """Yield a Dask client, or None where one thread should do the work in this process.
+
+    With DASK_SCHEDULER_ADDRESS set: connect, and never close that cluster. Otherwise, for more than one thread, a
+    LocalCluster with `threads` processes of one thread and mem_mb / threads of memory each, closed at the end.
+    """
+    address = os.environ.get("DASK_SCHEDULER_ADDRESS")
+    if address:
+        from distributed import Client
+
+        with Client(address) as client:
+            yield client
+        return
+    if threads <= 1:
+        yield None
+        return
+    from distributed import Client, LocalCluster
+
+    # A Dask worker inherits OMP_NUM_THREADS from Snakemake (an existing variable wins over the nanny's 1), which would
+    # give threads^2 threads; `_one_thread` limits every task instead.
+    with (
+        tempfile.TemporaryDirectory(prefix="conceptatlas-dask-") as scratch,
+        LocalCluster(
+            n_workers=threads,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=f"{max(mem_mb // threads, 256)}MB",
+            host="127.0.0.1",
+            dashboard_address=None,
+            local_directory=scratch,
+            silence_logs=logging.ERROR,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def _one_thread(function: Callable[[Item], Result], item: Item) -> Result:
+    with threadpool_limits(1):
+        return function(item)
+
+
+def parallel_map(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    threads: int = 1,
+    mem_mb: int = 2000,
+    description: str = "",
+) -> list[Result]:
+    """``[function(item) for item in items]``, spread over processes where that helps; results in order.
+
+    function : importable at module level (it is sent to other processes), pure. items : small and picklable: paths,
+        names, slices, seeds; never arrays that are large or files that are open.
+    """
+    if len(items) <= 1:
+        threads = 1
+    with dask_client(threads=min(threads, max(len(items), 1)), mem_mb=mem_mb) as client:
+        if client is None:
+            return [_one_thread(function, item) for item in progress(items, description=description)]
+        from distributed import as_completed
+
+        futures = [client.submit(_one_thread, function, item, pure=False) for item in items]
+        position = {future.key: i for i, future in enumerate(futures)}
+        results: list[Any] = [None] * len(items)
+        finished = as_completed(futures, with_results=True)
+        for future, result in progress(finished, description=description, total=len(items)):
+            results[position[future.key]] = result
+        return results

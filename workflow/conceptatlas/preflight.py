@@ -1,0 +1,332 @@
+"""What a study needs, stage by stage, against the machine: said before hours of work, not after.
+
+The listings tell the images, the model reports the shapes of the maps, the sheets the rest; `costs.py` holds the stated
+coefficients. A study that cannot fit is refused with the reason: `check_study` fails, and leaves a note at which
+extraction jobs that started meanwhile stop too.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow.parquet as pq
+
+from conceptatlas import costs
+from conceptatlas.costs import SECONDS
+from conceptatlas.files import read_json, write_json
+from conceptatlas.sheets import Row
+
+logger = logging.getLogger(__name__)
+
+LABELS_PER_IMAGE = 10
+"""Concepts an image is taken to show (Broden: 7, COCO panoptic: 10)."""
+
+ACTIVE_SHARE = 0.2
+"""Share of (image, unit) pairs with at least one value above the threshold at tau = 0.005."""
+
+RESERVE_GB = 1.0
+"""Disk left free whatever happens."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one stage needs: `seconds` on one core, `mem_mb` of its largest job, `disk_mb` of its files."""
+
+    stage: str
+    jobs: int
+    images: int
+    seconds: float
+    mem_mb: float
+    disk_mb: float
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is: free disk under the results, memory, cores."""
+
+    disk_mb: float
+    mem_mb: float
+    cores: int
+
+
+def this_machine(results: str | Path, limits: Mapping[str, Any]) -> Machine:
+    """The machine as measured, with the limits of the config section `preflight` where it names some."""
+    place = Path(results).absolute()
+    while not place.exists():
+        place = place.parent
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    measured = Machine(shutil.disk_usage(place).free / 1e6, psutil.virtual_memory().total / 1e6, available)
+    return Machine(
+        disk_mb=measured.disk_mb if limits["disk_gb"] is None else 1000 * limits["disk_gb"],
+        mem_mb=measured.mem_mb if limits["mem_gb"] is None else 1000 * limits["mem_gb"],
+        cores=measured.cores if limits["cores"] is None else limits["cores"],
+    )
+
+
+def estimate(
+    *,
+    config: Mapping[str, Any],
+    datasets: Sequence[Row],
+    models: Sequence[Row],
+    layers: Sequence[Row],
+    n_images: Mapping[str, int],
+    shapes: Mapping[tuple[str, str], Sequence[int]],
+    pairs: Sequence[tuple[str, str]],
+    gmacs: Mapping[str, float] | None = None,
+) -> list[Stage]:
+    """The stages of a study with what each needs.
+
+    Parameters
+    ----------
+    config, datasets, models, layers : as `study.Study` holds them.
+    n_images : images of each data set, from its listing.
+    shapes : (model, layer) -> (unit, height, width), from the model reports.
+    pairs : the (dataset, model) pairs to extract and dissect.
+    gmacs : model -> 10^9 multiply-adds of one forward pass at its input size, where the report has it.
+    """
+    data = {row["dataset"]: row for row in datasets}
+    return [
+        *_dataset_stages(data, n_images),
+        Stage("models", len(models), 0, len(models) * 2 * SECONDS["start_job"], costs.BASE_MB + 500, 0.1 * len(models)),
+        *_layer_stages(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
+    ]
+
+
+def _dataset_stages(data: Mapping[str, Row], n_images: Mapping[str, int]) -> list[Stage]:
+    stages = []
+    for name, row in data.items():
+        n = n_images[name]
+        frame, mask = costs.frame_mb(row["frame_size"]), row["mask_size"] ** 2 / 8e6
+        each = SECONDS["frame_image"] + (SECONDS["draw_image"] if row["format"] == "demo" else 0)
+        seconds = (
+            n * (each + SECONDS["list_image"] + SECONDS["index_image"]) + (row["shards"] + 2) * SECONDS["start_job"]
+        )
+        mem_mb = 400 + n / row["shards"] * LABELS_PER_IMAGE * mask * 2
+        disk_mb = n * (frame + LABELS_PER_IMAGE * mask)
+        stages.append(Stage(f"data set {name}", row["shards"] + 2, n, seconds, mem_mb, disk_mb))
+    return stages
+
+
+def _layer_stages(
+    config: Mapping[str, Any],
+    data: Mapping[str, Row],
+    models: Sequence[Row],
+    layers: Sequence[Row],
+    n_images: Mapping[str, int],
+    shapes: Mapping[tuple[str, str], Sequence[int]],
+    pairs: Sequence[tuple[str, str]],
+    gmacs: Mapping[str, float],
+) -> list[Stage]:
+    by_model = {row["model"]: row for row in models}
+    options, workers = config["dissection"], config["dask"]["workers"]
+    zero = {"jobs": 0, "images": 0, "seconds": 0.0, "mem_mb": 0.0, "disk_mb": 0.0}
+    total = {stage: dict(zero) for stage in ("activations", "statistics", "dissection", "null", "figures")}
+
+    def add(stage: str, *, jobs: int = 0, images: int = 0, seconds: float, mem_mb: float, disk_mb: float = 0.0) -> None:
+        of = total[stage]
+        of["jobs"] += jobs
+        of["images"] += images
+        of["seconds"] += seconds + jobs * SECONDS["start_job"]
+        of["disk_mb"] += disk_mb
+        of["mem_mb"] = max(of["mem_mb"], mem_mb)
+
+    for dataset, model in pairs:
+        row, n = data[dataset], n_images[dataset]
+        size = int(by_model[model]["input_size"] or row["frame_size"])
+        own = [layer for layer in layers if layer["model"] == model]
+        groups = {layer["group"] for layer in own}
+        forward = n * (SECONDS["forward_gmac"] * gmacs[model] if model in gmacs else costs.forward_s(size))
+        mem_mb = costs.BASE_MB + 500 + costs.forward_mb(size, config["extraction"]["batch"])
+        passes = len(groups)
+        add("activations", jobs=passes * row["shards"], images=passes * n, seconds=passes * forward, mem_mb=mem_mb)
+        for layer in own:
+            units, height, width = shapes[model, layer["layer"]]
+            mb = n * units * height * width * (2 if layer["dtype"] == "float16" else 4) / 1e6
+            stored = mb if layer["store"] == "full" else 0.0
+            add("activations", seconds=mb * SECONDS["write_mb"], mem_mb=mem_mb, disk_mb=stored)
+            bits = n * units * (math.ceil(height * width / 8) + 8) / 1e6
+            tables = units * 65536 * 8 / 1e6 + bits
+            add("statistics", jobs=1, seconds=mb * SECONDS["summarise_mb"], mem_mb=700 + tables, disk_mb=bits)
+            scale = (row["mask_size"] / 112) ** 2
+            tally = n * units * SECONDS["tally_unit"] * scale + units * SECONDS["dissect_unit"]
+            gallery = min(units, options["gallery_units"]) * options["gallery_images"] * costs.frame_mb(112)
+            layer_mem = costs.BASE_MB + workers * (200 + units * 2000 * 8 * 2 / 1e6)
+            add("dissection", jobs=2, seconds=tally, mem_mb=layer_mem, disk_mb=gallery + units * 0.02)
+            active = max(1, round(units * ACTIVE_SHARE))
+            null = costs.null_s(n, active, LABELS_PER_IMAGE, row["mask_size"], options["n_permutations"])
+            masks = n * active * row["mask_size"] ** 2 / 8e6
+            add("null", seconds=null, mem_mb=costs.BASE_MB + masks)
+        add("figures", jobs=1, seconds=len(own) * SECONDS["figure_layer"], mem_mb=1000, disk_mb=5.0 * len(own))
+    names = {"null": f"null (R = {options['n_permutations']})"}
+    return [Stage(names.get(stage, stage), **values) for stage, values in total.items()]  # type: ignore[arg-type]
+
+
+def reasons_to_refuse(
+    stages: Sequence[Stage], machine: Machine, *, on_disk_mb: float = 0.0, max_hours: float | None = None
+) -> list[str]:
+    """Why the study cannot run here; empty if it can.
+
+    on_disk_mb : what of the study lies on the disk already.
+    """
+    reasons = []
+    needed_mb = max(0.0, sum(stage.disk_mb for stage in stages) - on_disk_mb)
+    if needed_mb + 1000 * RESERVE_GB > machine.disk_mb:
+        largest = max(stages, key=lambda stage: stage.disk_mb)
+        reasons.append(
+            f"disk: {_size(needed_mb)} more are needed and {_size(machine.disk_mb)} are free "
+            f"({_size(1000 * RESERVE_GB)} stay free); most goes to {largest.stage} ({_size(largest.disk_mb)}). Choose fewer images or layers, or "
+            "another folder with `results:`"
+        )
+    hungry = max(stages, key=lambda stage: stage.mem_mb)
+    if hungry.mem_mb > machine.mem_mb:
+        reasons.append(
+            f"memory: a job of {hungry.stage} needs {_size(hungry.mem_mb)}, there are {_size(machine.mem_mb)}. Choose "
+            "a smaller batch, fewer dask workers, or more shards"
+        )
+    hours = sum(stage.seconds for stage in stages) / machine.cores / 3600
+    if max_hours is not None and hours > max_hours:
+        slowest = max(stages, key=lambda stage: stage.seconds)
+        reasons.append(
+            f"time: about {_time(3600 * hours)} on {machine.cores} cores, preflight.max_hours is {max_hours:g}; most "
+            f"goes to {slowest.stage}"
+        )
+    return reasons
+
+
+def check_study(
+    *,
+    config: Mapping[str, Any],
+    datasets: Sequence[Row],
+    models: Sequence[Row],
+    layers: Sequence[Row],
+    bases: Sequence[Row],
+    pairs: Sequence[Sequence[str]],
+    listings: Sequence[str | Path],
+    reports: Sequence[str | Path],
+    results: str | Path,
+    out: str | Path,
+    refusal: str | Path,
+) -> None:
+    """Write the estimate, or refuse the study.
+
+    listings, reports : listing.parquet of each row of `datasets`; the model reports.
+    pairs : (dataset, model) to extract. bases : rows of bases.tsv, each as costly as a layer.
+
+    Raises
+    ------
+    ValueError
+        with the reasons, if the study cannot fit and `preflight.refuse` is on; `refusal` then holds them too.
+    """
+    n_images = {row["dataset"]: pq.read_metadata(path).num_rows for row, path in zip(datasets, listings, strict=True)}
+    shapes, gmacs = _from_reports(reports)
+    known = {(row["model"], row["layer"]): row for row in layers}
+    extra = [{**known[row["model"], row["layer"]], "store": "none"} for row in bases]
+    stages = estimate(
+        config=config,
+        datasets=datasets,
+        models=models,
+        layers=[*layers, *extra],
+        n_images=n_images,
+        shapes=shapes,
+        pairs=[(dataset, model) for dataset, model in pairs],
+        gmacs=gmacs,
+    )
+    limits = config["preflight"]
+    machine = this_machine(results, limits)
+    reasons = reasons_to_refuse(stages, machine, on_disk_mb=folder_mb(results), max_hours=limits["max_hours"])
+    content = {"stages": [asdict(stage) for stage in stages], "machine": asdict(machine), "reasons": reasons}
+    Path(refusal).unlink(missing_ok=True)
+    if reasons and limits["refuse"]:
+        text = "\n".join(["this study does not fit:", *(f"- {reason}" for reason in reasons)])
+        Path(refusal).write_text(text + "\n", encoding="utf-8")
+        raise ValueError(f"{text}\n{table(content)}\n`preflight: {{refuse: false}}` in the config runs it all the same")
+    for reason in reasons:
+        logger.warning("%s", reason)
+    write_json(out, content)
+
+
+def _from_reports(reports: Sequence[str | Path]) -> tuple[dict[tuple[str, str], list[int]], dict[str, float]]:
+    shapes: dict[tuple[str, str], list[int]] = {}
+    gmacs: dict[str, float] = {}
+    for path in reports:
+        report = read_json(path)
+        for layer, about in report["layers"].items():
+            shapes[report["model"], layer] = [about["n_units"], about["height"], about["width"]]
+        if report.get("gmac"):
+            gmacs[report["model"]] = float(report["gmac"])
+    return shapes, gmacs
+
+
+def folder_mb(folder: str | Path) -> float:
+    """Megabytes of all files under a folder."""
+    return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / 1e6
+
+
+def print_estimate(path: str | Path) -> None:
+    """Print a written estimate as a table."""
+    sys.stdout.write(table(read_json(path)) + "\n")
+
+
+def table(content: Mapping[str, Any]) -> str:
+    """The estimate as a table for people."""
+    machine = Machine(**content["machine"])
+    stages = [Stage(**stage) for stage in content["stages"]]
+    rows = [("stage", "images", "jobs", "disk", "memory of a job", f"time on {machine.cores} cores")]
+    rows += [
+        (
+            stage.stage,
+            f"{stage.images:,}" if stage.images else "",
+            f"{stage.jobs:,}" if stage.jobs else "",
+            _size(stage.disk_mb) if stage.disk_mb else "",
+            _size(stage.mem_mb),
+            _time(stage.seconds / machine.cores),
+        )
+        for stage in stages
+    ]
+    rows.append(
+        (
+            "all",
+            "",
+            f"{sum(stage.jobs for stage in stages):,}",
+            _size(sum(stage.disk_mb for stage in stages)),
+            _size(max(stage.mem_mb for stage in stages)),
+            _time(sum(stage.seconds for stage in stages) / machine.cores),
+        )
+    )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    ]
+    rule = "-" * len(lines[0])
+    lines = [lines[0], rule, *lines[1:-1], rule, lines[-1]]
+    lines.append(
+        f"this machine: {_size(machine.disk_mb)} of disk free, {_size(machine.mem_mb)} of memory, {machine.cores} "
+        "cores; times are right within a factor of three"
+    )
+    return "\n".join(lines)
+
+
+def _size(mb: float) -> str:
+    if mb >= 1e6:
+        return f"{mb / 1e6:.1f} TB"
+    return f"{mb / 1000:.1f} GB" if mb >= 1000 else f"{mb:.0f} MB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 2 * 86400 else f"{seconds / 86400:.1f} days"

@@ -1,0 +1,236 @@
+"""What a result was made with: code digests, library versions, the record of a run.
+
+Snakemake reruns a job when its params change. `code_digest` turns the mathematics a rule reaches into such a param:
+a hash over the import closure of its entry modules inside this package, without comments and docstrings, plus the
+locked versions of the third-party packages this closure imports. Touching a file reruns nothing; changing shared
+mathematics reruns exactly what reaches it.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import logging
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+PACKAGE = "conceptatlas"
+PACKAGE_ROOT = Path(__file__).parent
+LOCK_FILE = "requirements.txt"
+
+_DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "pyyaml"}
+_APPARATUS = frozenset({"conceptatlas.jobs", "conceptatlas.progress", "conceptatlas.provenance"})  # compute no result
+_NOT_MATHEMATICS = frozenset({"tqdm", "psutil", "threadpoolctl", "snakemake"})  # their versions change no result
+
+
+def code_digest(*entries: str, scripts: Iterable[str | Path] = (), lock: str | Path | None = None) -> str:
+    """Hash of everything the entry modules (dotted names inside the package) and scripts compute with.
+
+    Lookups by string are not followed: an index names the module of the chosen method, and the rule passes that
+    module as a further entry. The digest is the same for all Python versions from 3.11 on.
+
+    lock : requirements file whose pinned versions of the imported third-party packages are hashed; without one only
+        the names of these packages are.
+
+    Raises
+    ------
+    ValueError
+        for an entry that is no module of the package.
+    """
+    modules: set[str] = set()
+    foreign: set[str] = set()
+    queue = list(entries)
+    pieces: list[str] = []
+    for script in scripts:
+        tree = _parse(Path(script))
+        pieces.append(f"script {Path(script).name} {_tree_digest(Path(script))}")
+        inside, outside = _imports(tree, package="")
+        queue.extend(sorted(inside))
+        foreign |= outside
+    while queue:
+        name = queue.pop()
+        if name in modules or name in _APPARATUS:
+            continue
+        path = _module_path(name)
+        if path is None:
+            raise ValueError(f"code digest: {name!r} is no module of {PACKAGE}")
+        modules.add(name)
+        near, far = _module_imports(path, name)
+        queue.extend(sorted(near))
+        foreign |= far
+    for name in sorted(modules):
+        path = _module_path(name)
+        if path is not None:
+            pieces.append(f"module {name} {_tree_digest(path)}")
+    versions = _locked_versions(str(lock)) if lock is not None else {}
+    for name in sorted(foreign - _NOT_MATHEMATICS):
+        distribution = _DISTRIBUTIONS.get(name, name)
+        pieces.append(f"library {distribution} {versions.get(distribution.lower(), '')}")
+    return hashlib.sha256("\n".join(pieces).encode()).hexdigest()[:20]
+
+
+def import_closure(*entries: str) -> set[str]:
+    """Dotted names of all modules of the package that the entries import, themselves included."""
+    found: set[str] = set()
+    queue = list(entries)
+    while queue:
+        name = queue.pop()
+        path = _module_path(name)
+        if name in found or name in _APPARATUS or path is None:
+            continue
+        found.add(name)
+        queue.extend(_module_imports(path, name)[0])
+    return found
+
+
+def _module_path(name: str) -> Path | None:
+    base = PACKAGE_ROOT.joinpath(*name.split(".")[1:]) if name.split(".")[0] == PACKAGE else None
+    if base is None:
+        return None
+    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+        if candidate.exists():
+            return candidate
+    return None
+
+
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    status = path.stat()
+    return str(path), status.st_mtime_ns, status.st_size
+
+
+def _module_imports(path: Path, name: str) -> tuple[frozenset[str], frozenset[str]]:
+    return _cached_imports(*_stamp(path), name)
+
+
+@functools.cache
+def _cached_imports(path: str, _mtime: int, _size: int, name: str) -> tuple[frozenset[str], frozenset[str]]:
+    inside, outside = _imports(_parse(Path(path)), package=name.rpartition(".")[0])
+    return frozenset(inside), frozenset(outside)
+
+
+def _imports(tree: ast.Module, *, package: str) -> tuple[set[str], set[str]]:
+    """Modules of this package, and top-level names of other packages, that a syntax tree imports at any depth."""
+    inside: set[str] = set()
+    outside: set[str] = set()
+    for node in _running(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = package.split(".")
+                base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
+            names = [f"{base}.{alias.name}" for alias in node.names] + [base]
+        for dotted in names:
+            top = dotted.split(".")[0]
+            if top == PACKAGE:
+                if _module_path(dotted) is not None and dotted != PACKAGE:
+                    inside.add(dotted)
+            elif top and top not in sys.stdlib_module_names:
+                outside.add(top)
+    return inside, outside
+
+
+def _running(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes of a tree but those under ``if TYPE_CHECKING:``, which never run."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from _running(node)
+
+
+def _tree_digest(path: Path) -> str:
+    return _cached_tree_digest(*_stamp(path))
+
+
+@functools.cache
+def _cached_tree_digest(path: str, _mtime: int, _size: int) -> str:
+    digest = hashlib.sha256()
+    for piece in _walk(_parse(Path(path))):
+        digest.update(piece.encode())
+        digest.update(b"\x1f")
+    return digest.hexdigest()
+
+
+def _walk(node: Any) -> Iterable[str]:
+    """The syntax tree as text without docstrings, and without what differs between Python versions.
+
+    `ast.dump` and `ast.unparse` are not stable across versions; node names and fields are, once empty fields and
+    `kind` (the u of u"...") are left out.
+    """
+    if isinstance(node, ast.AST):
+        yield type(node).__name__
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        for field, value in ast.iter_fields(node):
+            if value is None or value == [] or field in {"kind", "type_comment", "type_ignores"}:
+                continue
+            if documented and field == "body":
+                value = value[1:] if _is_docstring(value[0]) else value
+            yield field
+            yield from _walk(value)
+    elif isinstance(node, list):
+        yield "["
+        for item in node:
+            # a bare string statement (documentation of a constant) computes nothing
+            if not _is_docstring(item):
+                yield from _walk(item)
+        yield "]"
+    else:
+        yield repr(node)
+
+
+def _is_docstring(node: Any) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+@functools.cache
+def _locked_versions(lock: str) -> dict[str, str]:
+    """Package -> pinned version; all where pins differ between Python versions, so that the digest does not."""
+    versions: dict[str, set[str]] = {}
+    for line in Path(lock).read_text(encoding="utf-8").splitlines():
+        match = re.match(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", line)
+        if match:
+            versions.setdefault(match.group(1).lower().replace("_", "-"), set()).add(match.group(2))
+    return {name: " ".join(sorted(found)) for name, found in versions.items()}
+
+
+def check_code(expected: str, found: str, *, rule: str) -> None:
+    """Stop a job whose code is not the code the run was planned with (another checkout on a node, a stale image)."""
+    if expected != found:
+        raise ValueError(
+            f"{rule}: this machine holds other code than the one that planned the run "
+            f"(digest {found}, planned {expected}); install the same version on every node"
+        )
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that numbers depend on, for manifests and the run record."""
+    wanted = ["numpy", "h5py", "numba", "pandas", "pyarrow", "torch", "torchvision", "scipy", "scikit-learn", "dask"]
+    found = {"python": platform.python_version(), "platform": platform.machine()}
+    for name in wanted:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def threads_in_use() -> int:
+    """The number of threads this job may use, as Snakemake hands it over (OMP_NUM_THREADS), else 1."""
+    value = os.environ.get("OMP_NUM_THREADS", "1")
+    return int(value) if value.isdigit() else 1

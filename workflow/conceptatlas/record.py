@@ -1,0 +1,85 @@
+"""What a study was asked to do, and what it was made with: run_config.yaml and run_record.json."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from conceptatlas.files import atomic_path, write_json
+from conceptatlas.provenance import versions
+
+
+def write_run_config(out: str | Path, **study: Any) -> None:
+    """Write config and sheets (`Study.plain`) as YAML that can be read back and run again."""
+    with atomic_path(out) as part:
+        part.write_text(yaml.safe_dump(study, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def write_run_record(out: str | Path, *, run_config: str | Path, benchmarks: str | Path, script: str | Path) -> None:
+    """Write versions, commit, digest of the config, and jobs, time and memory per rule.
+
+    benchmarks : folder of Snakemake's benchmark files, one folder a rule. script : a file of the repository.
+    """
+    write_json(
+        out,
+        {
+            "versions": versions(),
+            "commit": git_commit(Path(script).resolve().parent),
+            "config_sha256": hashlib.sha256(Path(run_config).read_bytes()).hexdigest(),
+            "rules": time_per_rule(benchmarks),
+        },
+    )
+
+
+def git_commit(folder: Path) -> str:
+    """The commit checked out in `folder`, with ``+changes`` if files differ from it; "" outside of git."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run([git, "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    commit = run("rev-parse", "HEAD")
+    return f"{commit}+changes" if commit and run("status", "--porcelain", "--untracked-files=no") else commit
+
+
+def time_per_rule(benchmarks: str | Path) -> dict[str, Mapping[str, float]]:
+    """Jobs, total and longest seconds, and the largest resident memory (MB) of every rule with benchmark files."""
+    rules: dict[str, Mapping[str, float]] = {}
+    for folder in sorted(path for path in Path(benchmarks).iterdir() if path.is_dir()):
+        rows = [row for file in sorted(folder.rglob("*.tsv")) for row in _benchmark(file)]
+        if rows:
+            seconds = [row.get("s", 0.0) for row in rows]
+            rules[folder.name] = {
+                "jobs": len(rows),
+                "total_s": round(sum(seconds), 3),
+                "longest_s": round(max(seconds), 3),
+                "max_rss_mb": round(max(row.get("max_rss", 0.0) for row in rows), 1),
+            }
+    return rules
+
+
+def _benchmark(file: Path) -> list[dict[str, float]]:
+    with file.open(encoding="utf-8", newline="") as handle:
+        return [
+            {name: float(value) for name, value in row.items() if name and _is_number(value)}
+            for row in csv.DictReader(handle, delimiter="\t")
+        ]
+
+
+def _is_number(text: str | None) -> bool:
+    try:
+        number = json.loads(text or "")
+    except json.JSONDecodeError:
+        return False
+    return isinstance(number, int | float)

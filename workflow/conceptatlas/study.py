@@ -1,0 +1,249 @@
+"""A study: its config and sheets, checked as a whole before a single job is planned.
+
+Everything a user can get wrong in the config or the sheets is found here, named, and answered with the nearest thing
+that exists. This module is imported while Snakemake parses: standard library, PyYAML and jsonschema only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conceptatlas.datasets.index import FORMATS
+from conceptatlas.models.index import SOURCES, needs_calibration
+from conceptatlas.naming import shard_names, unknown
+from conceptatlas.sheets import Row, parse_options, read_sheet, variables
+from conceptatlas.validation import check, read_schema, read_yaml, typed_row, with_defaults
+
+KEYS = {
+    "datasets": ("dataset",),
+    "models": ("model",),
+    "layers": ("model", "layer"),
+    "bases": ("dataset", "model", "layer", "basis"),
+}
+NEEDS = {"dissection": "full"}
+"""What each analysis needs of the column `store` of a layer."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """The checked config and sheets; rows keep the order of their sheets."""
+
+    config: dict[str, Any]
+    datasets: dict[str, Row]
+    models: dict[str, Row]
+    layers: dict[tuple[str, str], Row]
+    bases: dict[tuple[str, str, str, str], Row]
+
+    @property
+    def name(self) -> str:
+        """Name of the study."""
+        return str(self.config["study"])
+
+    @property
+    def folder(self) -> str:
+        """Where everything of this study lies, relative to the folder of the run."""
+        return f"{self.config['results']}/{self.name}"
+
+    def shards(self, dataset: str) -> list[str]:
+        """Names of the shards of a data set."""
+        return shard_names(int(self.datasets[dataset]["shards"]))
+
+    def layer_rows(self, model: str, group: str | None = None) -> list[Row]:
+        """Rows of a model's layers, of one group or of all."""
+        return [row for (name, _), row in self.layers.items() if name == model and group in (None, row["group"])]
+
+    def groups(self, model: str) -> list[str]:
+        """Groups of a model's layers, in the order of the sheet."""
+        return list(dict.fromkeys(row["group"] for row in self.layer_rows(model)))
+
+    def dissected(self) -> list[tuple[str, str]]:
+        """The (dataset, model) pairs to dissect."""
+        section = self.config["dissection"]
+        datasets = self.datasets if section["datasets"] is None else section["datasets"]
+        models = self.models if section["models"] is None else section["models"]
+        return [(d, m) for d in self.datasets if d in datasets for m in self.models if m in models]
+
+    def dissected_datasets(self) -> list[str]:
+        """The data sets on which some model is dissected."""
+        return list(dict.fromkeys(dataset for dataset, _ in self.dissected()))
+
+    def extracted(self) -> list[tuple[str, str]]:
+        """The (dataset, model) pairs that some analysis needs activations of."""
+        wanted = set(self.dissected()) | {(d, m) for d, m, _, _ in self.bases}
+        return [(d, m) for d in self.datasets for m in self.models if (d, m) in wanted]
+
+    def plain(self) -> dict[str, Any]:
+        """Config and sheets as plain values: what the run record and the preflight take."""
+        sheets = {name: list(getattr(self, name).values()) for name in KEYS}
+        return {"config": self.config, **sheets}
+
+    def calibrated(self, model: str) -> bool:
+        """Whether batch-norm statistics of the model are re-estimated (its weights are random or shuffled)."""
+        return needs_calibration(self.models[model])
+
+
+def load_study(
+    config: Mapping[str, Any], *, config_files: Sequence[str | Path], schemas: str | Path, folder: str | Path = "."
+) -> Study:
+    """Read the sheets a config names and check everything.
+
+    config : as Snakemake merged it from files and command line.
+    config_files : the files it came from; a sheet is looked for beside the last file that names it, and in `folder`
+        (that of the run) when the command line names it.
+    schemas : folder of the JSON schemas.
+
+    Raises
+    ------
+    ValueError
+        with one line a mistake.
+    """
+    schema = read_schema(schemas, "config")
+    where = " + ".join(str(name) for name in config_files) or "config"
+    check(dict(config), schema, where=where)
+    config = with_defaults(config, schema)
+    sheets: dict[str, dict[Any, Row]] = {}
+    for name, key in KEYS.items():
+        named = config["sheets"][name]
+        if not named:
+            sheets[name] = {}
+            continue
+        path = _locate(name, named, config_files, Path(folder))
+        row_schema = read_schema(schemas, name)
+        sheets[name] = {}
+        for row in read_sheet(path, key=key):
+            place = f"{path}, {' '.join(str(row[column]) for column in key)}"
+            typed = typed_row(row, row_schema)
+            check(typed, row_schema, where=place)
+            names = tuple(typed[column] for column in key)
+            sheets[name][names if len(names) > 1 else names[0]] = typed
+        if not sheets[name] and name != "bases":
+            raise ValueError(f"sheet {path} has no rows")
+    study = Study(config=config, **sheets)
+    _cross_check(study)
+    return study
+
+
+def _locate(name: str, named: str, config_files: Sequence[str | Path], folder: Path) -> Path:
+    for file in reversed(list(config_files)):
+        content = read_yaml(file) or {}
+        sheets = content.get("sheets") if isinstance(content, dict) else None
+        if isinstance(sheets, dict) and sheets.get(name) == named:
+            return Path(file).parent / named
+    return folder / named
+
+
+def _cross_check(study: Study) -> None:
+    mistakes = [
+        *_datasets(study),
+        *_models(study),
+        *_layers(study),
+        *_restrictions(study),
+        *_bases(study),
+        *_unset(study),
+    ]
+    if mistakes:
+        raise ValueError("\n".join(str(mistake) for mistake in mistakes))
+
+
+def _datasets(study: Study) -> Iterable[Exception | str]:
+    for name, row in study.datasets.items():
+        if row["format"] not in FORMATS:
+            yield unknown("format", row["format"], FORMATS, where=f"data set {name}")
+        if row["n_images"] != "" and row["shards"] > row["n_images"]:
+            yield f"data set {name}: {row['shards']} shards for {row['n_images']} images; a shard needs an image"
+        if row["mask_size"] > row["frame_size"]:
+            yield f"data set {name}: mask_size {row['mask_size']} exceeds frame_size {row['frame_size']}"
+        yield from _attempt(lambda row=row: parse_options(row["options"]))
+
+
+def _models(study: Study) -> Iterable[Exception | str]:
+    for name, row in study.models.items():
+        if row["source"] not in SOURCES:
+            yield unknown("model source", row["source"], SOURCES, where=f"model {name}")
+        if row["twin_of"] and row["twin_of"] not in study.models:
+            yield unknown("model", row["twin_of"], study.models, where=f"twin_of of model {name}")
+        if row["twin_of"] == name:
+            yield f"model {name} cannot be its own twin"
+        if bool(row["twin_of"]) != bool(row["twin_role"]):
+            yield f"model {name}: twin_of and twin_role (floor or ceiling) go together"
+        if not study.layer_rows(name):
+            yield f"model {name} has no row in the sheet of layers; see `conceptatlas layers {name}`"
+
+
+def _layers(study: Study) -> Iterable[Exception | str]:
+    dissected = {model for _, model in study.dissected()}
+    modules: dict[tuple[str, str], str] = {}
+    for (model, layer), row in study.layers.items():
+        if model not in study.models:
+            yield unknown("model", model, study.models, where=f"the sheet of layers (layer {layer})")
+        if row["dtype"] == "float32" and row["store"] != "full":
+            yield f"layer {model} {layer}: dtype float32 needs store full (thresholds take a second pass)"
+        if model in dissected and row["store"] != NEEDS["dissection"]:
+            yield (
+                f"layer {model} {layer}: dissection needs store {NEEDS['dissection']!r}, the sheet says "
+                f"{row['store']!r}; change it, or name the models to dissect under dissection.models"
+            )
+        first = modules.setdefault((model, row["module"]), layer)
+        if first != layer:
+            yield f"layer {model} {layer}: module {row['module']!r} is layer {first!r} already"
+
+
+def _restrictions(study: Study) -> Iterable[Exception | str]:
+    for kind, known in (("datasets", study.datasets), ("models", study.models)):
+        for name in study.config["dissection"][kind] or []:
+            if name not in known:
+                yield unknown(kind[:-1], name, known, where=f"dissection.{kind}")
+
+
+def _bases(study: Study) -> Iterable[Exception | str]:
+    for (dataset, model, layer, basis), row in study.bases.items():
+        place = f"basis {basis}"
+        if dataset not in study.datasets:
+            yield unknown("dataset", dataset, study.datasets, where=place)
+        if model not in study.models:
+            yield unknown("model", model, study.models, where=place)
+        elif (model, layer) not in study.layers:
+            yield unknown("layer", layer, [row["layer"] for row in study.layer_rows(model)], where=f"{place}, {model}")
+        elif study.layers[model, layer]["store"] != "full":
+            yield f"{place}: layer {model} {layer} must have store 'full'"
+        if (row["kind"] == "file") != bool(row["path"]):
+            yield f"{place}: a path belongs to kind 'file' and only there"
+
+
+def _unset(study: Study) -> Iterable[str]:
+    """Environment variables that cells use and nobody has set, each named once with the first cell that needs it."""
+    seen: set[str] = set()
+    for sheet in ("datasets", "models", "bases"):
+        for row in getattr(study, sheet).values():
+            for column, cell in row.items():
+                for variable in variables(str(cell)):
+                    if variable not in os.environ and variable not in seen:
+                        seen.add(variable)
+                        yield (
+                            f"the environment variable {variable} is not set; the sheet of {sheet} needs it ("
+                            f"{column} of {row[KEYS[sheet][-1]]} is {cell!r}): `export {variable}=...` and run again"
+                        )
+
+
+def _attempt(function: Any) -> Iterable[Exception]:
+    try:
+        function()
+    except ValueError as error:
+        yield error
+
+
+def pick(row: Row, columns: Iterable[str] | None = None, *, but: Iterable[str] = ()) -> Row:
+    """The part of a row that a job depends on: the named columns, or all but some."""
+    columns = row if columns is None else columns
+    left_out = set(but)
+    return {column: row[column] for column in columns if column not in left_out}
+
+
+def alternatives(names: Iterable[str]) -> str:
+    """The names as a regular expression for a wildcard; one that nothing matches when there is none."""
+    return "|".join(re.escape(name) for name in dict.fromkeys(names)) or "(?!)"

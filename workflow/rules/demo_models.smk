@@ -1,0 +1,83 @@
+"""
+PURPOSE  The recipe of the shipped demo models: `snakemake train_demo_models`. No study asks for it.
+INPUTS   none: scenes are drawn by the generator.
+OUTPUTS  results/demo_models/scenes.h5                   pictures to learn from and to test on
+         results/demo_models/{demo_model}.safetensors    float16 weights
+         results/demo_models/{demo_model}.json           accuracy on held-out scenes, time, digest
+         results/demo_models/accuracy.tsv                the records as one table
+
+The shipped files in resources/demo_models are never written by a rule; docs/demo.md says how to replace them.
+"""
+
+from conceptatlas.models.demo_recipes import RECIPES
+
+
+rule draw_demo_scenes:
+    output:
+        scenes="results/demo_models/scenes.h5",
+    log:
+        "results/demo_models/logs/draw_demo_scenes.log",
+    benchmark:
+        "results/demo_models/benchmarks/draw_demo_scenes.tsv"
+    retries: study.config["retries_inside_job"]
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(1500),
+        runtime=30,
+    params:
+        code=code_of("draw_demo_scenes"),
+    script:
+        "../scripts/draw_demo_scenes.py"
+
+
+rule train_demo_model:
+    input:
+        scenes=rules.draw_demo_scenes.output.scenes,
+    output:
+        weights="results/demo_models/{demo_model}.safetensors",
+        record="results/demo_models/{demo_model}.json",
+    wildcard_constraints:
+        demo_model=alternatives(RECIPES),
+    log:
+        "results/demo_models/logs/train_demo_model/{demo_model}.log",
+    benchmark:
+        "results/demo_models/benchmarks/train_demo_model/{demo_model}.tsv"
+    retries: study.config["retries_inside_job"]
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=grow(4000),
+        runtime=120,
+    params:
+        code=code_of("train_demo_model"),
+    script:
+        "../scripts/train_demo_model.py"
+
+
+rule train_demo_models:
+    input:
+        weights=expand(rules.train_demo_model.output.weights, demo_model=RECIPES),
+        records=expand(rules.train_demo_model.output.record, demo_model=RECIPES),
+    output:
+        accuracy="results/demo_models/accuracy.tsv",
+    log:
+        "results/demo_models/logs/train_demo_models.log",
+    benchmark:
+        "results/demo_models/benchmarks/train_demo_models.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=5,
+    params:
+        code=code_of("train_demo_models"),
+    script:
+        "../scripts/train_demo_models.py"
+
+
+localrules:
+    train_demo_models,

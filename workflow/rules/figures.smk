@@ -1,0 +1,78 @@
+"""
+PURPOSE  Tables and picture strips in, figures out: PNG to read, SVG for papers.
+INPUTS   the tables of the analyses.
+OUTPUTS  <results>/figures/dissection/{dataset}/{model}/   unit galleries, bars, layer graph, distributions, null
+         <results>/figures/dissection/{dataset}/           unique detectors of all models
+"""
+
+FIGURE_SUFFIXES = [f".{suffix}" for suffix in study.config["figures"]["formats"]]
+
+
+rule plot_dissection:
+    input:
+        labels=layers_of_model(
+            "<results>/dissection/{dataset}/{model}/{layer}/labels.parquet"
+        ),
+        units=layers_of_model(
+            "<results>/dissection/{dataset}/{model}/{layer}/units.parquet"
+        ),
+        summaries=layers_of_model(
+            "<results>/dissection/{dataset}/{model}/{layer}/summary.parquet"
+        ),
+        galleries=layers_of_model(
+            "<results>/dissection/{dataset}/{model}/{layer}/gallery.h5"
+        ),
+        statistics=ancient(
+            layers_of_model("<results>/statistics/{dataset}/{model}/{layer}.h5")
+        ),
+        statistics_manifests=layers_of_model(
+            "<results>/statistics/{dataset}/{model}/{layer}.json"
+        ),
+    output:
+        folder=directory("<results>/figures/dissection/{dataset}/{model}"),
+    log:
+        "<logs>/plot_dissection/{dataset}/{model}.log",
+    benchmark:
+        "<benchmarks>/plot_dissection/{dataset}/{model}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=30,
+    params:
+        code=code_of("plot_dissection"),
+        dataset=lambda wildcards: wildcards.dataset,
+        model=lambda wildcards: wildcards.model,
+        layers=all_layers,
+        options=study.config["figures"],
+        embed_images=may_embed,
+    script:
+        "../scripts/plot_dissection.py"
+
+
+rule plot_detectors:
+    input:
+        summary="<results>/dissection/{dataset}/summary.parquet",
+    output:
+        figures=multiext(
+            "<results>/figures/dissection/{dataset}/detectors", *FIGURE_SUFFIXES
+        ),
+    log:
+        "<logs>/plot_detectors/{dataset}.log",
+    benchmark:
+        "<benchmarks>/plot_detectors/{dataset}.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_of("plot_detectors"),
+        dataset=lambda wildcards: wildcards.dataset,
+        models=models_dissected,
+        options=study.config["figures"],
+    script:
+        "../scripts/plot_detectors.py"

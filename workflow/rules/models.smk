@@ -1,0 +1,60 @@
+"""
+PURPOSE  Models before they are run: do they load, do the layers exist, what shape and geometry have their maps.
+INPUTS   rows of models.tsv and layers.tsv; weights files; frames (for the batch-norm statistics of random twins).
+OUTPUTS  <results>/models/{model}/{group}.json                       report of one group of layers
+         <results>/models/calibration/{dataset}/{model}.safetensors  batch-norm statistics of random and shuffled twins
+
+The report is one file a group, so that a layer added in a new group leaves the others' reports, and with them all
+their results, untouched.
+"""
+
+
+rule check_model:
+    input:
+        weights=local_weights,
+    output:
+        report="<results>/models/{model}/{group}.json",
+    log:
+        "<logs>/check_model/{model}/{group}.log",
+    benchmark:
+        "<benchmarks>/check_model/{model}/{group}.tsv"
+    priority: 100
+    retries: study.config["retries_inside_job"]
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(3000),
+        runtime=30,
+    params:
+        code=code_of("check_model", runs_model=True),
+        model=model_row,
+        layers=group_rows,
+    script:
+        "../scripts/check_model.py"
+
+
+rule calibrate_model:
+    input:
+        weights=local_weights,
+        frames=ancient(in_shards("<results>/datasets/{dataset}/frames/{shard}.h5")),
+        manifests=in_shards("<results>/datasets/{dataset}/frames/{shard}.json"),
+    output:
+        statistics="<results>/models/calibration/{dataset}/{model}.safetensors",
+    log:
+        "<logs>/calibrate_model/{dataset}/{model}.log",
+    benchmark:
+        "<benchmarks>/calibrate_model/{dataset}/{model}.tsv"
+    retries: study.config["retries_inside_job"]
+    conda:
+        "../../envs/gpu.yaml"
+    threads: study.config["extraction"]["inference_threads"]
+    resources:
+        mem_mb=grow(forward_mem_mb),
+        runtime=30,
+    params:
+        code=code_of("calibrate_model", runs_model=True),
+        model=model_row,
+        threads=study.config["extraction"]["inference_threads"],
+    script:
+        "../scripts/calibrate_model.py"

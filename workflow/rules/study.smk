@@ -1,0 +1,195 @@
+"""
+PURPOSE  The study as a whole: what it needs of the machine before, what it was made with after; targets by stage.
+INPUTS   listings and model reports (preflight); benchmark files (run record).
+OUTPUTS  <results>/preflight.json    images, bytes, jobs, memory, time per stage against the machine
+         <results>/run_config.yaml   config and sheets as they were read
+         <results>/run_record.json   versions, commit, digest of the config, time per rule
+"""
+
+
+def model_reports(wildcards):
+    return [
+        f"<results>/models/{model}/{group}.json"
+        for model in study.models
+        for group in study.groups(model)
+    ]
+
+
+def extracted_shards(wildcards):
+    return [
+        f"<results>/activations/{dataset}/{model}/{group}/{shard}.json"
+        for dataset, model in study.extracted()
+        for group in study.groups(model)
+        for shard in study.shards(dataset)
+    ]
+
+
+def summarised_layers(wildcards):
+    return [
+        f"<results>/statistics/{dataset}/{model}/{row['layer']}.json"
+        for dataset, model in study.extracted()
+        for row in study.layer_rows(model)
+    ]
+
+
+def dissection_tables(wildcards):
+    joined = [
+        f"<results>/dissection/{dataset}/summary.parquet"
+        for dataset in study.dissected_datasets()
+    ]
+    bases = [
+        f"<results>/bases/{dataset}/{model}/{layer}/{basis}/summary.parquet"
+        for dataset, model, layer, basis in study.bases
+    ]
+    return joined + bases
+
+
+def dissection_figures(wildcards):
+    models = [
+        f"<results>/figures/dissection/{dataset}/{model}"
+        for dataset, model in study.dissected()
+    ]
+    joined = [
+        f"<results>/figures/dissection/{dataset}/detectors{suffix}"
+        for dataset in study.dissected_datasets()
+        for suffix in FIGURE_SUFFIXES
+    ]
+    return models + joined
+
+
+# Targets: `snakemake datasets`, `snakemake activations`, ... ------------------------------------------------------
+
+
+rule datasets:
+    input:
+        collect("<results>/datasets/{dataset}/dataset.json", dataset=study.datasets),
+    localrule: True
+
+
+rule models:
+    input:
+        model_reports,
+    localrule: True
+
+
+rule activations:
+    input:
+        extracted_shards,
+    localrule: True
+
+
+rule statistics:
+    input:
+        summarised_layers,
+    localrule: True
+
+
+rule dissection:
+    input:
+        dissection_tables,
+    localrule: True
+
+
+rule figures:
+    input:
+        dissection_figures,
+    localrule: True
+
+
+# What the study needs, and what it was made with ------------------------------------------------------------------
+
+
+rule estimate_study:
+    input:
+        listings=collect(
+            "<results>/datasets/{dataset}/listing.parquet", dataset=study.datasets
+        ),
+        reports=model_reports,
+    output:
+        preflight="<results>/preflight.json",
+    log:
+        "<logs>/estimate_study.log",
+    benchmark:
+        "<benchmarks>/estimate_study.tsv"
+    priority: 100
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code_of("estimate_study"),
+        study=study.plain(),
+        pairs=[list(pair) for pair in study.extracted()],
+        results=study.folder,
+        refusal=REFUSAL,
+    script:
+        "../scripts/estimate_study.py"
+
+
+rule preflight:
+    input:
+        preflight="<results>/preflight.json",
+    log:
+        "<logs>/preflight.log",
+    benchmark:
+        "<benchmarks>/preflight.tsv"
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code_of("preflight"),
+    script:
+        "../scripts/preflight.py"
+
+
+rule write_run_config:
+    output:
+        run_config="<results>/run_config.yaml",
+    log:
+        "<logs>/write_run_config.log",
+    benchmark:
+        "<benchmarks>/write_run_config.tsv"
+    localrule: True
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code_of("write_run_config"),
+        study=study.plain(),
+    script:
+        "../scripts/write_run_config.py"
+
+
+rule write_run_record:
+    input:
+        run_config="<results>/run_config.yaml",
+        tables=dissection_tables,
+        figures=dissection_figures,
+    output:
+        run_record="<results>/run_record.json",
+    log:
+        "<logs>/write_run_record.log",
+    benchmark:
+        "<benchmarks>/write_run_record.tsv"
+    localrule: True
+    conda:
+        "../../envs/workflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=code_of("write_run_record"),
+        benchmarks=f"{study.folder}/benchmarks",
+    script:
+        "../scripts/write_run_record.py"

@@ -1,0 +1,27 @@
+"""Dissect a linear basis of a layer as `dissect_layer` dissects its units."""
+
+from conceptatlas.dissection.basis import dissect_basis
+from conceptatlas.jobs import job
+from conceptatlas.sheets import expand_row
+
+FILES = ("statistics", "index", "concepts", "overlaps", "report")
+LISTS = ("shards", "manifests", "annotations")
+RESULTS = ("labels", "units", "summary")
+OPTIONS = ("thresholds", "geometry", "options", "seed")
+
+
+def main() -> None:
+    with job(script=__file__, log=snakemake.log[0], code=snakemake.params.code):
+        dissect_basis(
+            basis=expand_row(snakemake.params.basis),
+            **{name: snakemake.input[name] for name in FILES},
+            **{name: list(snakemake.input[name]) for name in LISTS},
+            **{name: snakemake.output[name] for name in RESULTS},
+            **{name: snakemake.params[name] for name in OPTIONS},
+            threads=snakemake.threads,
+            mem_mb=snakemake.resources.mem_mb,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""Join the shards of a data set into its index, its concepts and their overlaps."""
+
+from conceptatlas.datasets.joining import join_shards
+from conceptatlas.jobs import job
+
+
+def main() -> None:
+    with job(script=__file__, log=snakemake.log[0], code=snakemake.params.code):
+        join_shards(
+            snakemake.params.dataset,
+            listing=snakemake.input.listing,
+            vocabulary=snakemake.input.vocabulary,
+            frames=snakemake.input.frames,
+            annotations=snakemake.input.annotations,
+            manifests=snakemake.input.manifests,
+            max_quarantine=snakemake.params.quarantine_share,
+            index=snakemake.output.index,
+            concepts=snakemake.output.concepts,
+            overlaps=snakemake.output.overlaps,
+            summary=snakemake.output.dataset,
+        )
+
+
+if __name__ == "__main__":
+    main()

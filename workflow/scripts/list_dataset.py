@@ -1,0 +1,16 @@
+"""List the images and concepts of a data set, before a picture is decoded."""
+
+from conceptatlas.datasets.listing import list_dataset, write_listing
+from conceptatlas.jobs import job
+from conceptatlas.sheets import expand_row
+
+
+def main() -> None:
+    with job(script=__file__, log=snakemake.log[0], code=snakemake.params.code):
+        row = expand_row(snakemake.params.dataset)
+        listing = list_dataset(row, snakemake.params.seed)
+        write_listing(listing, images=snakemake.output.listing, concepts=snakemake.output.vocabulary)
+
+
+if __name__ == "__main__":
+    main()
