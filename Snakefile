@@ -10,6 +10,8 @@ min_version("9.19")
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/inputs.smk"
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/datasets.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/activations.smk"
@@ -18,6 +20,7 @@ include: "workflow/rules/dissection.smk"
 include: "workflow/rules/bases.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/study.smk"
+include: "workflow/rules/demo_models.smk"
 
 
 rule all:

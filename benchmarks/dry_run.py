@@ -1,4 +1,4 @@
-"""How long `snakemake -n` takes for a large study: 20 models x 6 layers x 64 shards, and where torch cannot be imported.
+"""How long `snakemake -n` takes for a large study, 20 models x 6 layers x 64 shards, where torch cannot be imported.
 
     python benchmarks/dry_run.py [--models 20] [--layers 6] [--shards 64]
 
@@ -55,10 +55,11 @@ def poison(folder: Path) -> Path:
 
 def dry_run(config: Path, *, directory: Path, without: Path) -> tuple[float, int, int]:
     """Seconds, planned jobs, and exit status of a dry run."""
+    options = ["--snakefile", REPOSITORY / "Snakefile", "--workflow-profile", REPOSITORY / "profiles" / "default"]
+    options += ["--directory", directory, "--configfile", config]
     started = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", "--snakefile", REPOSITORY / "Snakefile"]
-        + ["--directory", directory, "--workflow-profile", REPOSITORY / "profiles" / "default", "--configfile", config],
+        [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", *options],
         env={**os.environ, "PYTHONPATH": str(without)},
         capture_output=True,
         text=True,

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+
 from conceptatlas.models.blocks import iterate_blocks
 from conceptatlas.models.index import load_model
 from conceptatlas.models.preprocessing import prepare

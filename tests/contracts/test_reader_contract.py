@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from conceptatlas.datasets.annotations import rasterise
 from conceptatlas.datasets.frames import placement
 from conceptatlas.datasets.index import FORMATS, open_dataset

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from conceptatlas.datasets.annotation_file import read_annotations
 from conceptatlas.datasets.annotations import n_pixels_of, rasterise, unpack_masks
 from conceptatlas.datasets.frame_file import map_frames

@@ -24,7 +24,7 @@ def check_name(name: str, *, kind: str) -> str:
     ValueError
         naming the kind, the name, and the pattern.
     """
-    if not re.match(NAME_PATTERN, name):
+    if not re.fullmatch(NAME_PATTERN, name):
         raise ValueError(
             f"{kind} {name!r}: a name may hold letters, digits, '.', '_' and '-', and starts with a letter or a digit"
         )

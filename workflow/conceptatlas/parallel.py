@@ -11,6 +11,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_open_client: ContextVar[Any] = ContextVar("open Dask client", default=None)
 
 
 @contextlib.contextmanager
@@ -52,12 +55,32 @@ def dask_client(*, threads: int, mem_mb: int) -> Iterator[Any]:
             processes=True,
             memory_limit=f"{max(mem_mb // threads, 256)}MB",
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # a free port: several jobs run on one machine
             local_directory=scratch,
             silence_logs=logging.ERROR,
         ) as cluster,
         Client(cluster) as client,
     ):
+        yield client
+
+
+@contextlib.contextmanager
+def workers(*, threads: int, mem_mb: int) -> Iterator[None]:
+    """Keep the workers of several `parallel_map` calls: starting a local cluster takes some seconds each time."""
+    with dask_client(threads=threads, mem_mb=mem_mb) as client:
+        token = _open_client.set(client)
+        try:
+            yield
+        finally:
+            _open_client.reset(token)
+
+
+@contextlib.contextmanager
+def _client(*, threads: int, mem_mb: int) -> Iterator[Any]:
+    if _open_client.get() is not None:
+        yield _open_client.get()
+        return
+    with dask_client(threads=threads, mem_mb=mem_mb) as client:
         yield client
 
 
@@ -81,7 +104,7 @@ def parallel_map(
     """
     if len(items) <= 1:
         threads = 1
-    with dask_client(threads=min(threads, max(len(items), 1)), mem_mb=mem_mb) as client:
+    with _client(threads=min(threads, max(len(items), 1)), mem_mb=mem_mb) as client:
         if client is None:
             return [_one_thread(function, item) for item in progress(items, description=description)]
         from distributed import as_completed

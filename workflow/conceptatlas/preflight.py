@@ -212,14 +212,13 @@ def check_study(
     pairs: Sequence[Sequence[str]],
     listings: Sequence[str | Path],
     reports: Sequence[str | Path],
-    results: str | Path,
     out: str | Path,
     refusal: str | Path,
 ) -> None:
     """Write the estimate, or refuse the study.
 
     listings, reports : listing.parquet of each row of `datasets`; the model reports.
-    pairs : (dataset, model) to extract. bases : rows of bases.tsv, each as costly as a layer.
+    out : preflight.json, in the folder of the results. pairs : (dataset, model) to extract. bases : rows of bases.tsv, each as costly as a layer.
 
     Raises
     ------
@@ -240,7 +239,7 @@ def check_study(
         pairs=[(dataset, model) for dataset, model in pairs],
         gmacs=gmacs,
     )
-    limits = config["preflight"]
+    limits, results = config["preflight"], Path(out).parent
     machine = this_machine(results, limits)
     reasons = reasons_to_refuse(stages, machine, on_disk_mb=folder_mb(results), max_hours=limits["max_hours"])
     content = {"stages": [asdict(stage) for stage in stages], "machine": asdict(machine), "reasons": reasons}

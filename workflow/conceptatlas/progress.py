@@ -35,6 +35,9 @@ def progress(
     """
     if total is None and hasattr(items, "__len__"):
         total = len(items)  # type: ignore[arg-type]
+    if not description:
+        yield from items
+        return
     if sys.stderr.isatty():
         from tqdm import tqdm
 

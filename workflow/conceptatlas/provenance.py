@@ -27,6 +27,7 @@ PACKAGE = "conceptatlas"
 PACKAGE_ROOT = Path(__file__).parent
 LOCK_FILE = "requirements.txt"
 
+_BLOCKS, _BLOCK = 64, 65536
 _DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "pyyaml"}
 _APPARATUS = frozenset({"conceptatlas.jobs", "conceptatlas.progress", "conceptatlas.provenance"})  # compute no result
 _NOT_MATHEMATICS = frozenset({"tqdm", "psutil", "threadpoolctl", "snakemake"})  # their versions change no result
@@ -209,12 +210,33 @@ def _locked_versions(lock: str) -> dict[str, str]:
     return {name: " ".join(sorted(found)) for name, found in versions.items()}
 
 
+def fingerprint(path: str | Path) -> str:
+    """Digest of a file's size and of 64 blocks of 64 KB spread evenly over it (of all of it up to 4 MB); "" if none.
+
+    Cheap enough for every file that a sheet names to be looked at while the run is planned: replaced weights rerun
+    what depends on them, touched or moved ones do not.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return ""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as handle:
+        if size <= _BLOCKS * _BLOCK:
+            digest.update(handle.read())
+        else:
+            for i in range(_BLOCKS):
+                handle.seek(i * (size - _BLOCK) // (_BLOCKS - 1))
+                digest.update(handle.read(_BLOCK))
+    return digest.hexdigest()[:20]
+
+
 def check_code(expected: str, found: str, *, rule: str) -> None:
-    """Stop a job whose code is not the code the run was planned with (another checkout on a node, a stale image)."""
+    """Stop a job whose code is not the code the run was planned with: edited meanwhile, or stale on another node."""
     if expected != found:
         raise ValueError(
-            f"{rule}: this machine holds other code than the one that planned the run "
-            f"(digest {found}, planned {expected}); install the same version on every node"
+            f"{rule}: the code here is not the code the run was planned with (digest {found}, planned {expected}). If it "
+            "was edited meanwhile, start the run again; if this is another machine, install the same version there"
         )
 
 

@@ -54,13 +54,18 @@ def git_commit(folder: Path) -> str:
 
 
 def time_per_rule(benchmarks: str | Path) -> dict[str, Mapping[str, float]]:
-    """Jobs, total and longest seconds, and the largest resident memory (MB) of every rule with benchmark files."""
+    """Jobs, total and longest seconds, and the largest resident memory (MB) of every rule with benchmark files.
+
+    benchmarks : a folder with one file, or one folder of files, a rule.
+    """
     rules: dict[str, Mapping[str, float]] = {}
-    for folder in sorted(path for path in Path(benchmarks).iterdir() if path.is_dir()):
-        rows = [row for file in sorted(folder.rglob("*.tsv")) for row in _benchmark(file)]
+    for place in sorted(Path(benchmarks).iterdir()):
+        rows = [
+            row for file in sorted([place] if place.is_file() else place.rglob("*.tsv")) for row in _benchmark(file)
+        ]
         if rows:
             seconds = [row.get("s", 0.0) for row in rows]
-            rules[folder.name] = {
+            rules[place.stem] = {
                 "jobs": len(rows),
                 "total_s": round(sum(seconds), 3),
                 "longest_s": round(max(seconds), 3),

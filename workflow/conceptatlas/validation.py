@@ -122,7 +122,9 @@ def _lines(error: ValidationError) -> list[str]:
             return [f"{at}{given!r} is none of the allowed values{did_you_mean(str(given), value)}"]
         case "type":
             kinds = value if isinstance(value, list) else [value]
-            wanted = " or ".join(_KINDS.get(str(kind), str(kind)) for kind in kinds if not (kind == "string" and len(kinds) > 1))
+            wanted = " or ".join(
+                _KINDS.get(str(kind), str(kind)) for kind in kinds if not (kind == "string" and len(kinds) > 1)
+            )
             return [f"{at}expected {wanted}, got {given!r}"]
         case "pattern":
             if schema["pattern"].startswith("^[A-Za-z0-9]["):

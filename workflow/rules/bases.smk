@@ -9,15 +9,12 @@ rule dissect_basis:
     input:
         shards=ancient(in_shards(STORES)),
         manifests=in_shards(MANIFESTS),
-        statistics=ancient("<results>/statistics/{dataset}/{model}/{layer}.h5"),
-        statistics_manifest="<results>/statistics/{dataset}/{model}/{layer}.json",
         dataset="<results>/datasets/{dataset}/dataset.json",
         index=ancient("<results>/datasets/{dataset}/index.parquet"),
         concepts=ancient("<results>/datasets/{dataset}/concepts.parquet"),
         overlaps=ancient("<results>/datasets/{dataset}/overlaps.h5"),
         annotations=ancient(in_shards(ANNOTATIONS)),
         report=report_of,
-        directions=local_directions,
     output:
         labels="<results>/bases/{dataset}/{model}/{layer}/{basis}/labels.parquet",
         units="<results>/bases/{dataset}/{model}/{layer}/{basis}/units.parquet",
@@ -36,6 +33,7 @@ rule dissect_basis:
     params:
         code=code_of("dissect_basis"),
         basis=basis_row,
+        directions=directions_content,
         thresholds=study.config["thresholds"],
         geometry=study.config["geometry"],
         options=dissection_options,

@@ -18,17 +18,13 @@ LIBRARY = str(REPOSITORY / "workflow")
 # The library of this checkout is the one that plans and the one that runs, installed or not.
 if LIBRARY not in sys.path[:1]:
     sys.path.insert(0, LIBRARY)
-    inherited = [
-        part
-        for part in os.environ.get("PYTHONPATH", "").split(os.pathsep)
-        if part and part != LIBRARY
-    ]
+    inherited = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part and part != LIBRARY]
     os.environ.update(PYTHONPATH=os.pathsep.join([LIBRARY, *inherited]))
 
-from conceptatlas import costs
 from conceptatlas.datasets.index import format_module
 from conceptatlas.jobs import planned_code
 from conceptatlas.models.index import source_module, weights_file
+from conceptatlas.provenance import fingerprint
 from conceptatlas.sheets import expand_row
 from conceptatlas.study import alternatives, load_study, pick
 
@@ -82,9 +78,7 @@ REFUSAL = f"{study.folder}/preflight.refused.txt"
 
 
 def data_row(wildcards):
-    return pick(study.datasets[wildcards.dataset], DATA_COLUMNS) | {
-        "seed": study.config["seed"]
-    }
+    return pick(study.datasets[wildcards.dataset], DATA_COLUMNS) | {"seed": study.config["seed"]}
 
 
 def frame_row(wildcards):
@@ -105,9 +99,7 @@ def group_rows(wildcards):
 
 
 def basis_row(wildcards):
-    return study.bases[
-        wildcards.dataset, wildcards.model, wildcards.layer, wildcards.basis
-    ]
+    return study.bases[wildcards.dataset, wildcards.model, wildcards.layer, wildcards.basis]
 
 
 def all_layers(wildcards):
@@ -115,9 +107,14 @@ def all_layers(wildcards):
 
 
 def models_dissected(wildcards):
-    return [
-        model for dataset, model in study.dissected() if dataset == wildcards.dataset
-    ]
+    return [model for dataset, model in study.dissected() if dataset == wildcards.dataset]
+
+
+def twins_dissected(wildcards):
+    """Twins dissected on the data set beside the model they are twins of."""
+    models = models_dissected(wildcards)
+    rows = [study.models[model] for model in models if study.models[model]["twin_of"] in models]
+    return [pick(row, ("model", *TWIN_COLUMNS)) for row in rows]
 
 
 def may_embed(wildcards):
@@ -126,6 +123,29 @@ def may_embed(wildcards):
 
 def dissection_options(wildcards):
     return pick(study.config["dissection"], but=("datasets", "models"))
+
+
+# Files outside the study that the row of a job names: by content, so that moved or touched ones rerun nothing --------
+
+
+@functools.cache
+def content(named):
+    return [fingerprint(part.strip()) for part in named.split(";") if part.strip()]
+
+
+def weights_content(wildcards):
+    """Weights of a model, and for one of the user's own the file of its module."""
+    row = expand_row(study.models[wildcards.model])
+    python_file = Path(*row["architecture"].partition(":")[0].split(".")).with_suffix(".py")
+    return content(weights_file(row)) + (content(str(python_file)) if row["source"] == "user" else [])
+
+
+def annotations_content(wildcards):
+    return content(expand_row(study.datasets[wildcards.dataset])["annotations"])
+
+
+def directions_content(wildcards):
+    return content(expand_row(basis_row(wildcards))["path"])
 
 
 # Code behind this job ---------------------------------------------------------------------------------------------
@@ -149,149 +169,3 @@ def code_of(rule_name, *, reads_data=False, runs_model=False):
         return code(rule_name, *entries)
 
     return of_job
-
-
-# Files of this job ------------------------------------------------------------------------------------------------
-
-
-def group_of(wildcards):
-    return study.layers[wildcards.model, wildcards.layer]["group"]
-
-
-def report_of(wildcards):
-    return f"<results>/models/{wildcards.model}/{group_of(wildcards)}.json"
-
-
-def local_weights(wildcards):
-    """The weights file of the model if the row names one that exists here: replaced weights rerun the model."""
-    named = weights_file(expand_row(study.models[wildcards.model]))
-    return [named] if named and Path(named).is_file() else []
-
-
-def local_annotations(wildcards):
-    named = expand_row(study.datasets[wildcards.dataset])["annotations"].split(";")
-    return [
-        part.strip() for part in named if part.strip() and Path(part.strip()).is_file()
-    ]
-
-
-def calibration_of(wildcards):
-    named = f"<results>/models/calibration/{wildcards.dataset}/{wildcards.model}.safetensors"
-    return [named] if study.calibrated(wildcards.model) else []
-
-
-def local_directions(wildcards):
-    named = expand_row(basis_row(wildcards))["path"]
-    return [named] if named and Path(named).is_file() else []
-
-
-def in_shards(pattern):
-    """An input function: the files of all shards of a data set; `{group}` is the group of the job's layer."""
-
-    def of_job(wildcards):
-        names = {key: value for key, value in wildcards.items()}
-        if "{group}" in pattern:
-            names["group"] = group_of(wildcards)
-        return [
-            pattern.format(shard=shard, **names)
-            for shard in study.shards(wildcards.dataset)
-        ]
-
-    return of_job
-
-
-def layers_of_model(pattern):
-    """An input function: the files of all layers of a model."""
-
-    def of_job(wildcards):
-        return [
-            pattern.format(layer=layer, **wildcards) for layer in all_layers(wildcards)
-        ]
-
-    return of_job
-
-
-def dissected_layers(table):
-    """An input function: a table of the dissection for all layers of all models of a data set."""
-
-    def of_job(wildcards):
-        return [
-            f"<results>/dissection/{wildcards.dataset}/{model}/{row['layer']}/{table}"
-            for model in models_dissected(wildcards)
-            for row in study.layer_rows(model)
-        ]
-
-    return of_job
-
-
-# Resources --------------------------------------------------------------------------------------------------------
-
-
-def images_per_shard(wildcards):
-    row = study.datasets[wildcards.dataset]
-    return (row["n_images"] or costs.UNKNOWN_IMAGES) / row["shards"]
-
-
-def input_size(wildcards):
-    size = study.models[wildcards.model]["input_size"]
-    return size or study.datasets[wildcards.dataset]["frame_size"]
-
-
-def grow(base_mb):
-    """Memory that grows with every attempt; `base_mb` is a number or a function of the wildcards."""
-
-    def of_attempt(wildcards, attempt):
-        base = base_mb(wildcards) if callable(base_mb) else base_mb
-        return int(base * (1 + 0.5 * (attempt - 1)))
-
-    return of_attempt
-
-
-def frame_mem_mb(wildcards):
-    row = study.datasets[wildcards.dataset]
-    return (
-        costs.BASE_MB
-        + 2 * images_per_shard(wildcards) * row["mask_size"] ** 2 / 8 * 20 / 1e6
-    )
-
-
-def forward_mem_mb(wildcards):
-    size, batch = input_size(wildcards), study.config["extraction"]["batch"]
-    return costs.BASE_MB + 500 + costs.forward_mb(size, batch)
-
-
-def frame_runtime(wildcards):
-    return 5 + int(3 * images_per_shard(wildcards) * costs.SECONDS["frame_image"] / 60)
-
-
-def forward_runtime(wildcards):
-    seconds = images_per_shard(wildcards) * costs.forward_s(input_size(wildcards))
-    return 5 + int(3 * seconds / study.config["extraction"]["inference_threads"] / 60)
-
-
-def layer_runtime(wildcards):
-    """Minutes for one layer: its units are not known before the model is checked, so a wide layer is assumed."""
-    row = study.datasets[wildcards.dataset]
-    n_images = row["n_images"] or costs.UNKNOWN_IMAGES
-    tally = n_images * 2048 * costs.SECONDS["tally_unit"]
-    null = costs.null_s(
-        n_images,
-        2048,
-        5,
-        row["mask_size"],
-        study.config["dissection"]["n_permutations"],
-    )
-    return 10 + int(3 * (tally + null) / study.config["dask"]["workers"] / 60)
-
-
-def layer_mem_mb(wildcards):
-    """Memory of a job over one layer: tallies of a wide layer for every worker, and what its imports take."""
-    workers = study.config["dask"]["workers"]
-    return costs.BASE_MB + workers * 800
-
-
-def gpu_resources():
-    """`gpu` stands on GPU rules only: to the Kubernetes executor even `gpu: 0` is a request for one."""
-    if study.config["extraction"]["device"] != "cuda":
-        return {}
-    return {"gpu": 1, "gpu_manufacturer": "nvidia"}

@@ -11,8 +11,6 @@ OUTPUTS  <results>/datasets/{dataset}/
 
 
 rule list_dataset:
-    input:
-        annotations=local_annotations,
     output:
         listing="<results>/datasets/{dataset}/listing.parquet",
         vocabulary="<results>/datasets/{dataset}/vocabulary.parquet",
@@ -31,6 +29,7 @@ rule list_dataset:
     params:
         code=code_of("list_dataset", reads_data=True),
         dataset=data_row,
+        annotations=annotations_content,
         seed=study.config["seed"],
     script:
         "../scripts/list_dataset.py"
@@ -69,9 +68,7 @@ rule index_dataset:
         vocabulary="<results>/datasets/{dataset}/vocabulary.parquet",
         manifests=in_shards("<results>/datasets/{dataset}/frames/{shard}.json"),
         frames=ancient(in_shards("<results>/datasets/{dataset}/frames/{shard}.h5")),
-        annotations=ancient(
-            in_shards("<results>/datasets/{dataset}/annotations/{shard}.h5")
-        ),
+        annotations=ancient(in_shards("<results>/datasets/{dataset}/annotations/{shard}.h5")),
     output:
         index="<results>/datasets/{dataset}/index.parquet",
         concepts="<results>/datasets/{dataset}/concepts.parquet",

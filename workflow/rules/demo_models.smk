@@ -38,12 +38,12 @@ rule train_demo_model:
     output:
         weights="results/demo_models/{demo_model}.safetensors",
         record="results/demo_models/{demo_model}.json",
-    wildcard_constraints:
-        demo_model=alternatives(RECIPES),
     log:
         "results/demo_models/logs/train_demo_model/{demo_model}.log",
     benchmark:
         "results/demo_models/benchmarks/train_demo_model/{demo_model}.tsv"
+    wildcard_constraints:
+        demo_model=alternatives(RECIPES),
     retries: study.config["retries_inside_job"]
     conda:
         "../../envs/cpu.yaml"
@@ -67,6 +67,7 @@ rule train_demo_models:
         "results/demo_models/logs/train_demo_models.log",
     benchmark:
         "results/demo_models/benchmarks/train_demo_models.tsv"
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -77,7 +78,3 @@ rule train_demo_models:
         code=code_of("train_demo_models"),
     script:
         "../scripts/train_demo_models.py"
-
-
-localrules:
-    train_demo_models,

@@ -2,7 +2,7 @@
 PURPOSE  Tables and picture strips in, figures out: PNG to read, SVG for papers.
 INPUTS   the tables of the analyses.
 OUTPUTS  <results>/figures/dissection/{dataset}/{model}/   unit galleries, bars, layer graph, distributions, null
-         <results>/figures/dissection/{dataset}/           unique detectors of all models
+         <results>/figures/dissection/{dataset}/           unique detectors of all models; models beside their twins
 """
 
 FIGURE_SUFFIXES = [f".{suffix}" for suffix in study.config["figures"]["formats"]]
@@ -10,24 +10,12 @@ FIGURE_SUFFIXES = [f".{suffix}" for suffix in study.config["figures"]["formats"]
 
 rule plot_dissection:
     input:
-        labels=layers_of_model(
-            "<results>/dissection/{dataset}/{model}/{layer}/labels.parquet"
-        ),
-        units=layers_of_model(
-            "<results>/dissection/{dataset}/{model}/{layer}/units.parquet"
-        ),
-        summaries=layers_of_model(
-            "<results>/dissection/{dataset}/{model}/{layer}/summary.parquet"
-        ),
-        galleries=layers_of_model(
-            "<results>/dissection/{dataset}/{model}/{layer}/gallery.h5"
-        ),
-        statistics=ancient(
-            layers_of_model("<results>/statistics/{dataset}/{model}/{layer}.h5")
-        ),
-        statistics_manifests=layers_of_model(
-            "<results>/statistics/{dataset}/{model}/{layer}.json"
-        ),
+        labels=layers_of_model("<results>/dissection/{dataset}/{model}/{layer}/labels.parquet"),
+        units=layers_of_model("<results>/dissection/{dataset}/{model}/{layer}/units.parquet"),
+        summaries=layers_of_model("<results>/dissection/{dataset}/{model}/{layer}/summary.parquet"),
+        galleries=layers_of_model("<results>/dissection/{dataset}/{model}/{layer}/gallery.h5"),
+        statistics=ancient(layers_of_model("<results>/statistics/{dataset}/{model}/{layer}.h5")),
+        statistics_manifests=layers_of_model("<results>/statistics/{dataset}/{model}/{layer}.json"),
     output:
         folder=directory("<results>/figures/dissection/{dataset}/{model}"),
     log:
@@ -55,9 +43,8 @@ rule plot_detectors:
     input:
         summary="<results>/dissection/{dataset}/summary.parquet",
     output:
-        figures=multiext(
-            "<results>/figures/dissection/{dataset}/detectors", *FIGURE_SUFFIXES
-        ),
+        detectors=multiext("<results>/figures/dissection/{dataset}/detectors", *FIGURE_SUFFIXES),
+        twins=multiext("<results>/figures/dissection/{dataset}/twins", *FIGURE_SUFFIXES),
     log:
         "<logs>/plot_detectors/{dataset}.log",
     benchmark:
@@ -71,8 +58,7 @@ rule plot_detectors:
         runtime=10,
     params:
         code=code_of("plot_detectors"),
-        dataset=lambda wildcards: wildcards.dataset,
-        models=models_dissected,
+        twins=twins_dissected,
         options=study.config["figures"],
     script:
         "../scripts/plot_detectors.py"

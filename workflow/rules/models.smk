@@ -10,8 +10,6 @@ their results, untouched.
 
 
 rule check_model:
-    input:
-        weights=local_weights,
     output:
         report="<results>/models/{model}/{group}.json",
     log:
@@ -29,6 +27,7 @@ rule check_model:
     params:
         code=code_of("check_model", runs_model=True),
         model=model_row,
+        weights=weights_content,
         layers=group_rows,
     script:
         "../scripts/check_model.py"
@@ -36,7 +35,6 @@ rule check_model:
 
 rule calibrate_model:
     input:
-        weights=local_weights,
         frames=ancient(in_shards("<results>/datasets/{dataset}/frames/{shard}.h5")),
         manifests=in_shards("<results>/datasets/{dataset}/frames/{shard}.json"),
     output:
@@ -55,6 +53,7 @@ rule calibrate_model:
     params:
         code=code_of("calibrate_model", runs_model=True),
         model=model_row,
+        weights=weights_content,
         threads=study.config["extraction"]["inference_threads"],
     script:
         "../scripts/calibrate_model.py"

@@ -6,57 +6,6 @@ OUTPUTS  <results>/preflight.json    images, bytes, jobs, memory, time per stage
          <results>/run_record.json   versions, commit, digest of the config, time per rule
 """
 
-
-def model_reports(wildcards):
-    return [
-        f"<results>/models/{model}/{group}.json"
-        for model in study.models
-        for group in study.groups(model)
-    ]
-
-
-def extracted_shards(wildcards):
-    return [
-        f"<results>/activations/{dataset}/{model}/{group}/{shard}.json"
-        for dataset, model in study.extracted()
-        for group in study.groups(model)
-        for shard in study.shards(dataset)
-    ]
-
-
-def summarised_layers(wildcards):
-    return [
-        f"<results>/statistics/{dataset}/{model}/{row['layer']}.json"
-        for dataset, model in study.extracted()
-        for row in study.layer_rows(model)
-    ]
-
-
-def dissection_tables(wildcards):
-    joined = [
-        f"<results>/dissection/{dataset}/summary.parquet"
-        for dataset in study.dissected_datasets()
-    ]
-    bases = [
-        f"<results>/bases/{dataset}/{model}/{layer}/{basis}/summary.parquet"
-        for dataset, model, layer, basis in study.bases
-    ]
-    return joined + bases
-
-
-def dissection_figures(wildcards):
-    models = [
-        f"<results>/figures/dissection/{dataset}/{model}"
-        for dataset, model in study.dissected()
-    ]
-    joined = [
-        f"<results>/figures/dissection/{dataset}/detectors{suffix}"
-        for dataset in study.dissected_datasets()
-        for suffix in FIGURE_SUFFIXES
-    ]
-    return models + joined
-
-
 # Targets: `snakemake datasets`, `snakemake activations`, ... ------------------------------------------------------
 
 
@@ -101,9 +50,7 @@ rule figures:
 
 rule estimate_study:
     input:
-        listings=collect(
-            "<results>/datasets/{dataset}/listing.parquet", dataset=study.datasets
-        ),
+        listings=collect("<results>/datasets/{dataset}/listing.parquet", dataset=study.datasets),
         reports=model_reports,
     output:
         preflight="<results>/preflight.json",
@@ -123,7 +70,6 @@ rule estimate_study:
         code=code_of("estimate_study"),
         study=study.plain(),
         pairs=[list(pair) for pair in study.extracted()],
-        results=study.folder,
         refusal=REFUSAL,
     script:
         "../scripts/estimate_study.py"

@@ -4,7 +4,7 @@ from conceptatlas.dissection.basis import dissect_basis
 from conceptatlas.jobs import job
 from conceptatlas.sheets import expand_row
 
-FILES = ("statistics", "index", "concepts", "overlaps", "report")
+FILES = ("index", "concepts", "overlaps", "report")
 LISTS = ("shards", "manifests", "annotations")
 RESULTS = ("labels", "units", "summary")
 OPTIONS = ("thresholds", "geometry", "options", "seed")
@@ -13,6 +13,10 @@ OPTIONS = ("thresholds", "geometry", "options", "seed")
 def main() -> None:
     with job(script=__file__, log=snakemake.log[0], code=snakemake.params.code):
         dissect_basis(
+            dataset=snakemake.wildcards.dataset,
+            model=snakemake.wildcards.model,
+            layer=snakemake.wildcards.layer,
+            about=snakemake.input.dataset,
             basis=expand_row(snakemake.params.basis),
             **{name: snakemake.input[name] for name in FILES},
             **{name: list(snakemake.input[name]) for name in LISTS},

@@ -11,7 +11,6 @@ def main() -> None:
             pairs=snakemake.params.pairs,
             listings=list(snakemake.input.listings),
             reports=list(snakemake.input.reports),
-            results=snakemake.params.results,
             out=snakemake.output.preflight,
             refusal=snakemake.params.refusal,
         )

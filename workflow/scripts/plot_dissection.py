@@ -12,9 +12,12 @@ def main() -> None:
             layers=snakemake.params.layers,
             labels=list(snakemake.input.labels),
             units=list(snakemake.input.units),
+            summaries=list(snakemake.input.summaries),
             galleries=list(snakemake.input.galleries),
             statistics=list(snakemake.input.statistics),
             folder=snakemake.output.folder,
+            options=snakemake.params.options,
+            embed_images=snakemake.params.embed_images,
         )
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from conceptatlas.datasets.annotation_file import AnnotationWriter, iterate_annotations, read_annotations
 from conceptatlas.datasets.annotations import (
     mask_bytes,
@@ -16,8 +19,6 @@ from conceptatlas.datasets.annotations import (
 from conceptatlas.datasets.frames import placement, sample_grid
 from conceptatlas.datasets.reader import ConceptKey, ImageLabel, LabelMap
 from conceptatlas.naming import CATEGORIES
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 VOCABULARY = {"sky": 0, "car": 1, "wheel": 2, "street": 3, "dot": 4}
 SKY, CAR, WHEEL = ConceptKey("sky", "object"), ConceptKey("car", "object"), ConceptKey("wheel", "part")

@@ -6,11 +6,12 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from conceptatlas.datasets.annotation_file import read_annotations
 from conceptatlas.datasets.index import open_dataset
 from conceptatlas.datasets.reader import ImageLabel
 from conceptatlas.tables import read_table, records
-from PIL import Image
 from tiny_datasets import broden, broden_masks, frame_dataset, join_dataset, save_coded
 
 

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+
 from conceptatlas.datasets.index import open_dataset
 from conceptatlas.tables import records
 from tiny_datasets import coco_panoptic, save_coded, save_picture
@@ -46,7 +47,7 @@ def test_segments_of_one_category_are_one_label_and_crowds_count(row):
     reader, image = first(row)
     (label,) = reader.labels(image)
     areas = {label.concepts[n].name: int((label.numbers == n).sum()) for n in label.concepts}
-    # two persons: 10 x 15 and a crowd of 10 x 10; car 6 x 3, since its mask hides nothing; trees 5 x 10
+    # two persons: 10 x 15 and a crowd of 10 x 10; car 6 x 3; trees 5 x 10
     assert areas == {"person": 250, "car": 18, "tree-merged": 50}
     assert (label.numbers == 0).sum() == 600 - 318
 

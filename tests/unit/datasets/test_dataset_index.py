@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from conceptatlas.datasets.index import FORMATS, format_module, open_dataset
 from tiny_datasets import TINY
 

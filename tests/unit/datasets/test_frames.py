@@ -6,8 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from conceptatlas.datasets.frames import FRAMES, check_same_view, place, placement, sample_grid
 from PIL import Image
+
+from conceptatlas.datasets.frames import FRAMES, check_same_view, place, placement, sample_grid
 from tiny_datasets import picture
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 import h5py
 import numpy as np
 import pytest
+
 from conceptatlas.datasets import framing
 from conceptatlas.datasets.annotation_file import read_annotations
 from conceptatlas.datasets.frame_file import map_frames, read_records
@@ -145,6 +146,15 @@ def test_damage_is_found_and_the_manifest_set_aside(row, tmp_path, role):
             check_shard(frames=paths["frames"][0], annotations=paths["annotations"][0], manifest=manifest)
         assert not manifest.exists()
         assert manifest.with_name("000.json.damaged").exists()
+
+
+@pytest.mark.parametrize("name", ["valid", "width", "sha256", "reason"])
+def test_damage_of_the_records_is_found(row, tmp_path, name):
+    paths = frame_dataset(row, tmp_path / "out", n_shards=1)
+    with h5py.File(paths["frames"][0], "r+") as file:
+        file[name][0] = "0" * 64 if name in {"sha256", "reason"} else not file[name][0]
+    with pytest.raises(DamagedFileError, match=f"000.h5:/{name} is damaged"):
+        read_records(paths["frames"][0], manifest=paths["manifests"][0])
 
 
 def test_a_missing_file_is_damage_too(row, tmp_path):

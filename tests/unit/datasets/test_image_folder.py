@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from conceptatlas.datasets.index import open_dataset
 from conceptatlas.tables import records
 from tiny_datasets import image_folder, picture, save_indices, save_picture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+
 from conceptatlas.datasets import joining, overlaps
 from conceptatlas.datasets.annotation_file import read_annotations
 from conceptatlas.datasets.annotations import unpack_masks
@@ -47,7 +48,8 @@ def test_one_shard_equals_four(name, tmp_path, monkeypatch):
     monkeypatch.setattr(joining, "IMAGES_PER_WINDOW", 1)
     monkeypatch.setattr(overlaps, "_COMPACT_ABOVE", 3)
     four, summary_four = build(row, tmp_path / "four", 4, max_quarantine=0.5)
-    assert {**summary_one, "n_shards": 4} == summary_four
+    of_shards = {name: summary_four[name] for name in ("n_shards", "annotations_digest")}  # these count the files
+    assert {**summary_one, **of_shards} == summary_four
     for table in ("index.parquet", "concepts.parquet"):
         assert (tmp_path / "one" / table).read_bytes() == (tmp_path / "four" / table).read_bytes()
     found = [read_overlaps(tmp_path / folder / "overlaps.h5") for folder in ("one", "four")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+
 from conceptatlas.datasets import listing as listing_module
 from conceptatlas.datasets.listing import list_dataset, read_listing, write_listing
 from conceptatlas.datasets.reader import Listing

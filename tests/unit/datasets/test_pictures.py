@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conceptatlas.datasets.pictures import read_coded_numbers, read_indices, read_picture
 from PIL import Image
+
+from conceptatlas.datasets.pictures import read_coded_numbers, read_indices, read_picture
 from tiny_datasets import picture, save_coded, save_indices
 
 

@@ -15,9 +15,12 @@ import h5py
 import numpy as np
 import xxhash
 
-from conceptatlas.files import array_digest, check_digest, read_json, set_aside
+from conceptatlas.files import array_digest, check_digest, read_json, set_aside, text_digest
 
 Array = np.ndarray[Any, Any]
+
+_NUMBERS = {"valid": np.dtype(bool), "width": np.dtype("<i4"), "height": np.dtype("<i4")}
+_TEXTS = ("sha256", "digest", "reason")
 
 
 @dataclass(frozen=True)
@@ -82,14 +85,14 @@ class FrameWriter:
         if len(self._records) != self._n_images:
             raise ValueError(f"{len(self._records)} frames written, the shard has {self._n_images} images")
         columns: list[Any] = list(zip(*self._records, strict=True)) if self._records else [()] * 6
-        valid = np.array(columns[0], dtype=bool)
-        self._file.create_dataset("valid", data=valid)
-        self._file.create_dataset("width", data=np.array(columns[1], dtype=np.int32))
-        self._file.create_dataset("height", data=np.array(columns[2], dtype=np.int32))
-        for name, texts in zip(("sha256", "digest", "reason"), columns[3:], strict=True):
-            kind = h5py.string_dtype()
-            self._file.create_dataset(name, data=np.array(texts, dtype=object).astype(kind), dtype=kind)
-        self.digests = {"frames": self._hash.hexdigest(), "valid": array_digest(valid)}
+        self.digests = {"frames": self._hash.hexdigest()}
+        for name, kind, column in zip(_NUMBERS, _NUMBERS.values(), columns[:3], strict=True):
+            numbers = np.array(column, dtype=kind)
+            self._file.create_dataset(name, data=numbers)
+            self.digests[name] = array_digest(numbers)
+        for name, texts in zip(_TEXTS, columns[3:], strict=True):
+            self._file.create_dataset(name, data=list(texts), shape=(self._n_images,), dtype=h5py.string_dtype())
+            self.digests[name] = text_digest(*texts)
 
     def reasons(self) -> list[tuple[int, str]]:
         """(position in the shard, reason) of the images in quarantine so far."""
@@ -138,7 +141,7 @@ def map_frames(path: str | Path, *, manifest: str | Path | None = None) -> tuple
 
 
 def read_records(path: str | Path, *, manifest: str | Path) -> ImageRecords:
-    """What framing met in a shard, without its frames; DamagedFileError if it does not open or `valid` is damaged."""
+    """What framing met in a shard, without its frames; DamagedFileError if the file is not what the manifest says."""
     try:
         with h5py.File(path, "r") as file:
             records = ImageRecords(
@@ -151,6 +154,9 @@ def read_records(path: str | Path, *, manifest: str | Path) -> ImageRecords:
             )
     except (OSError, KeyError) as error:
         raise set_aside(manifest, reason=f"{path} does not open or lacks an array ({error})") from error
-    expected = read_json(manifest)["arrays"]["valid"]
-    check_digest(manifest, name=f"{path}:/valid", expected=expected, found=array_digest(records.valid))
+    expected = read_json(manifest)["arrays"]
+    found = {name: array_digest(getattr(records, name)) for name in _NUMBERS}
+    found.update({name: text_digest(*getattr(records, name)) for name in _TEXTS})
+    for name, digest in found.items():
+        check_digest(manifest, name=f"{path}:/{name}", expected=expected[name], found=digest)
     return records

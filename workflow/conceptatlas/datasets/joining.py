@@ -114,11 +114,8 @@ def join_shards(
         totals = _count(listed.concepts, images, annotations, manifests, bar=bar)
     counted = totals.overlaps.result()
     write_table(index, images, columns=INDEX_COLUMNS)
-    write_table(
-        concepts,
-        _concepts(listed.concepts, totals, counted.label_pixels.sum(axis=1)),
-        columns=JOINED_CONCEPT_COLUMNS,
-    )
+    joined = _concepts(listed.concepts, totals, counted.label_pixels.sum(axis=1))
+    write_table(concepts, joined, columns=JOINED_CONCEPT_COLUMNS)
     first = contents[0]
     write_overlaps(overlaps, counted, mask_size=first["mask_size"])
     pairs = zip(images["image_id"], digests, strict=True)
@@ -134,6 +131,10 @@ def join_shards(
         "n_concepts": len(listed.concepts),
         "n_shards": len(contents),
         "image_list_digest": text_digest(*(text for pair in pairs for text in pair)),
+        # consumers track this small file instead of the large ones: whatever changes there must show here
+        "annotations_digest": text_digest(*(str(sorted(part["annotation_arrays"].items())) for part in contents)),
+        "index_digest": text_digest(images.to_csv(index=False)),
+        "concepts_digest": text_digest(joined.to_csv(index=False)),
         "quarantine": quarantine,
         # consumers take the tables as ancient() and this file as an ordinary input: it must change when they do
         "tables": {Path(path).name: file_sha256(path) for path in (index, concepts, overlaps)},

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import xxhash
 
-from conceptatlas.datasets.frame_file import map_frames
+from conceptatlas.datasets.frame_file import map_frames, read_records
 from conceptatlas.files import check_digest, read_json, set_aside
 
 _BLOCK_BYTES = 16 << 20
@@ -37,6 +37,7 @@ def check_shard(*, frames: str | Path, annotations: str | Path, manifest: str | 
     if not Path(frames).exists():
         raise set_aside(manifest, reason=f"{frames} is missing")
     map_frames(frames, manifest=manifest)
+    read_records(frames, manifest=manifest)
     check_annotations(annotations, manifest=manifest)
 
 

@@ -95,7 +95,7 @@ def score_labels(
 
 def _write_cells(path: str, maps: Maps, annotations: list[str]) -> None:
     """Labels on the layer's grid, once for all units: bits of entries and of counted cells."""
-    shape = maps.shards[0].shape[1:]
+    shape = maps.map_shape
     entries, counted, concepts, lengths = [], [], [], []
     for s, first, last in image_ranges(maps.shards, at_once=IMAGES_AT_ONCE):
         shard = maps.shards[s]
@@ -195,7 +195,7 @@ def _inside(
 
 def _score_units(task: _Task) -> LabelScores:
     n_units, n_ranks = task.top.shape
-    shape = task.maps.shards[0].shape[1:]
+    shape = task.maps.map_shape
     n_cells = shape[0] * shape[1]
     with np.load(task.cells) as stored:
         entries, counted = stored["entries"], stored["counted"]

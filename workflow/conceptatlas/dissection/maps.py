@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from conceptatlas.activations.store import Shard, open_shards, stored_dtype
+from conceptatlas.masks.cells import overlap_lengths
 
 Array = np.ndarray[Any, Any]
 
@@ -27,6 +28,11 @@ class Maps(Protocol):
     @property
     def n_units(self) -> int:
         """Number of units (or directions)."""
+        ...
+
+    @property
+    def map_shape(self) -> tuple[int, int]:
+        """Height and width of the maps."""
         ...
 
     def read(self, shard: Shard, first: int, last: int, *, units: slice = slice(None)) -> tuple[Array, Array]:
@@ -45,6 +51,11 @@ class StoredMaps:
         """Number of units."""
         return self.shards[0].shape[0]
 
+    @property
+    def map_shape(self) -> tuple[int, int]:
+        """Height and width of the maps."""
+        return self.shards[0].shape[1:]
+
     def read(self, shard: Shard, first: int, last: int, *, units: slice = slice(None)) -> tuple[Array, Array]:
         """See `Maps.read`; maps stay memory-mapped where possible."""
         maximum = shard.read("max")[first:last, units]
@@ -59,30 +70,47 @@ class ProjectedMaps:
     compared with them (METHODS 1.2).
 
     matrix : float32 (direction, unit). offset : float32 (unit,).
+    pooled_to : average every map over a grid of this many cells a side (0: leave it), because resolution is a
+    confound between layers (Net2Vec, section 4; METHODS 0.4).
     """
 
     shards: list[Shard]
     matrix: Array
     offset: Array
+    pooled_to: int = 0
 
     @property
     def n_units(self) -> int:
         """Number of directions."""
         return len(self.matrix)
 
+    @property
+    def map_shape(self) -> tuple[int, int]:
+        """Height and width of the maps."""
+        if self.pooled_to:
+            return self.pooled_to, self.pooled_to
+        return self.shards[0].shape[1:]
+
     def read(self, shard: Shard, first: int, last: int, *, units: slice = slice(None)) -> tuple[Array, Array]:
         """See `Maps.read`; one matrix product an image, so that rounding does not depend on the block of images."""
         maps = shard.activations()[first:last]
         n_images, n_stored, height, width = maps.shape
         matrix = np.ascontiguousarray(self.matrix[units], dtype=np.float32)
-        out = np.empty((n_images, len(matrix), height * width), dtype=stored_dtype(shard))
+        rows, columns = (pooling(self.pooled_to or n, n) for n in (height, width))
+        out = np.empty((n_images, len(matrix), len(rows), len(columns)), dtype=stored_dtype(shard))
         for n in range(n_images):
             centred = maps[n].reshape(n_stored, -1).astype(np.float32) - self.offset[:, None]
-            out[n] = matrix @ centred
+            value = (matrix @ centred).reshape(len(matrix), height, width)
+            out[n] = rows @ value @ columns.T if self.pooled_to else value
         out += out.dtype.type(0)  # -0.0 becomes 0.0
-        maximum = out.max(axis=2).astype(np.float32)
+        maximum = out.max(axis=(2, 3)).astype(np.float32)
         maximum[~shard.valid[first:last]] = 0
-        return out.reshape(n_images, len(matrix), height, width), maximum
+        return out, maximum
+
+
+def pooling(n_cells: int, n_knots: int) -> Array:
+    """Area weights that average `n_knots` values over `n_cells` equal cells: float32 (cell, knot), rows sum to 1."""
+    return (overlap_lengths(n_cells, n_knots) / n_knots).astype(np.float32)
 
 
 def stored_maps(shards: list[str], manifests: list[str], layer: str) -> StoredMaps:

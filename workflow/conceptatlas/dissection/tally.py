@@ -24,7 +24,7 @@ from conceptatlas.masks.shuffled import PackedPairs, null_labels
 from conceptatlas.masks.tally import Tally, active_pairs, pair_masks, tally_images
 from conceptatlas.masks.upsample import Grid
 from conceptatlas.naming import CATEGORIES
-from conceptatlas.parallel import parallel_map
+from conceptatlas.parallel import parallel_map, workers
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,11 @@ def write_tally(
     """Tally maps of any basis at the thresholds of every level (the first is the study's own) and write the file."""
     images = read_images(index)
     vocabulary = read_vocabulary(concepts)
-    with atomic_path(out) as part, h5py.File(part, "w", libver="latest") as file:
+    with (
+        atomic_path(out) as part,
+        h5py.File(part, "w", libver="latest") as file,
+        workers(threads=threads, mem_mb=mem_mb),
+    ):
         for position, (tau, level) in enumerate(thresholds.items()):
             tally = tally_maps(
                 maps,

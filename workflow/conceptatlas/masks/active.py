@@ -146,12 +146,11 @@ def active_bits(
             for y in range(r_first[i], r_last[i]):
                 s = r_t[y]
                 bits = np.uint64(0)
-                for x in range(length):
+                for x in range(length):  # no branch: which pixels are active cannot be predicted
                     u = top[x]
                     v = bottom[x]
                     value = min(max(u + s * difference[x], min(u, v)), max(u, v))
-                    if value > threshold:
-                        bits |= one << np.uint64(x)
+                    bits |= np.uint64(value > threshold) << np.uint64(x)
                 if bits:
                     _set_run(words, y * width + start, bits)
         if touched:

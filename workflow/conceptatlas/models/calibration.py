@@ -151,7 +151,11 @@ def _copies(layer: nn.Module) -> dict[str, torch.Tensor]:
 def save_calibration(path: str | Path, state: State, *, about: dict[str, str] | None = None) -> None:
     """Write the state as safetensors, atomically; `about` becomes the file's metadata (values are text)."""
     with atomic_path(path) as part:
-        save_file({name: tensor.contiguous() for name, tensor in state.items()}, part, metadata=about or {})
+        save_file(
+            {name: tensor.contiguous() for name, tensor in state.items()},
+            part,
+            metadata={"n_layers": str(len(state) // 2)} | (about or {}),
+        )
 
 
 def apply_calibration(model: LoadedModel, path: str | Path) -> None:

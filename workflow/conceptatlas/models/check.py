@@ -131,15 +131,15 @@ def _check_maps(model: LoadedModel, layers: dict[str, str]) -> dict[str, tuple[f
         first = hooks.maps
         hooks.run(pictures)
         second = hooks.maps
-        hooks.run(pictures[1:2])
-        single = hooks.maps
+        hooks.run(pictures[1:])
+        other = hooks.maps
         for layer, values in first.items():
             place = f"layer {layer!r} (module {layers[layer]!r}) of model {model.name!r}"
             if not bool(torch.isfinite(values).all()):
                 raise ValueError(f"{place}: infinite or NaN values on random pictures; are the weights the right ones?")
-            if values.shape[1:] != single[layer].shape[1:] or values.shape != second[layer].shape:
+            if values.shape[1:] != other[layer].shape[1:] or values.shape != second[layer].shape:
                 raise ValueError(
-                    f"{place}: the map's size varies, {tuple(values.shape[1:])} and {tuple(single[layer].shape[1:])} "
+                    f"{place}: the map's size varies, {tuple(values.shape[1:])} and {tuple(other[layer].shape[1:])} "
                     "(unit, height, width); maps must have one size"
                 )
             largest = float(values.abs().max())

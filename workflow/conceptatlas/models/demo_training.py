@@ -34,6 +34,22 @@ from conceptatlas.seeds import generator
 logger = logging.getLogger(__name__)
 
 MAX_SHIFT = 6  # pixels, augmentation
+RECORD_COLUMNS = (
+    "model",
+    "architecture",
+    "seed",
+    "n_params",
+    "n_train",
+    "n_val",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "epochs",
+    "training_s",
+    "threads",
+    "torch",
+    "weights_sha256",
+)
 BATCH, SMOOTHING, WEIGHT_DECAY, CONCEPT_WEIGHT = 64, 0.05, 0.05, 3.0
 
 
@@ -91,7 +107,7 @@ def train_demo_model(
 
 def join_demo_models(*, records: Sequence[str | Path], out: str | Path) -> None:
     """Join the records of `train_demo_model` into a tab-separated table with one row a model."""
-    table = pd.DataFrame([read_json(record) for record in records])
+    table = pd.DataFrame([read_json(record) for record in records])[list(RECORD_COLUMNS)]
     shares = ["accuracy", "accuracy_low", "accuracy_high"]
     table[shares] = table[shares].round(4)
     with atomic_path(out) as part, part.open("w", encoding="utf-8", newline="") as handle:
@@ -99,9 +115,7 @@ def join_demo_models(*, records: Sequence[str | Path], out: str | Path) -> None:
             "# Held-out accuracy of the demo models (class of the main object, 10 classes, fresh scenes) with\n"
         )
         handle.write("# its 95 % Wilson interval; made by `snakemake train_demo_models`\n")
-        table[["model", *(column for column in table.columns if column != "model")]].to_csv(
-            handle, sep="\t", index=False, lineterminator="\n"
-        )
+        table.to_csv(handle, sep="\t", index=False, lineterminator="\n")
 
 
 def predict(module: nn.Module, pictures: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

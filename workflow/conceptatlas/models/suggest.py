@@ -27,7 +27,7 @@ def suggest_layers(calls: dict[str, ModuleCall], *, n: int) -> list[ModuleCall]:
     blocks = [call for call in _blocks(calls, n) if call.hookable]
     candidates = [_before_clip(calls, call) for call in blocks]
     replaced = {own.name for own, call in zip(candidates, blocks, strict=True) if own is not call}
-    candidates = [call for call in candidates if call.class_name not in _NOT_WORTH]
+    candidates = list({call.name: call for call in candidates if call.class_name not in _NOT_WORTH}.values())
     spatial = [call for call in candidates if call.shape is not None and call.shape[1] > 1]
     candidates = spatial or candidates
     activations = [
@@ -37,7 +37,7 @@ def suggest_layers(calls: dict[str, ModuleCall], *, n: int) -> list[ModuleCall]:
     ]
     if len(activations) >= n:
         candidates = activations
-    candidates = sorted({call.name: call for call in candidates}.values(), key=lambda call: call.depth)
+    candidates = sorted(candidates, key=lambda call: call.depth)
     if len(candidates) <= n:
         return candidates
     deepest = candidates[-1].depth

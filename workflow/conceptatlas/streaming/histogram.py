@@ -48,6 +48,8 @@ def _tally_float16(bits: Array, counts: Array, maximum: Array, mean: Array, valu
                     else:
                         key = 0xFFFF - b
                         total -= magnitude
+                        if b >= np.uint32(0xFC00):  # -inf or a negative NaN, which the maximum does not show
+                            total = np.nan
                 else:
                     key = b + 0x8000
                     total += magnitude
@@ -250,7 +252,10 @@ class RankFinder:
                 position = int(np.searchsorted(from_top, rank, side="right"))
                 self._bins[k, j] = N_PATTERNS - 1 - position
                 self._above[k, j] = from_top[position - 1] if position else 0
-        self._fine = np.zeros((n_units, len(ranks), N_PATTERNS), dtype=np.int64) if self.needs_refinement else None
+        self._fine: Array | None = None
+        if self.needs_refinement:  # 2048 units at four ranks: 2 GB, so no wider than it must be
+            counter = np.uint32 if histogram.n_values < 2**32 else np.int64
+            self._fine = np.zeros((n_units, len(ranks), N_PATTERNS), dtype=counter)
 
     @property
     def needs_refinement(self) -> bool:
@@ -263,7 +268,9 @@ class RankFinder:
             return
         n_images, n_units = values.shape[:2]
         skipped = np.zeros(n_images, dtype=np.bool_) if skip is None else np.asarray(skip, dtype=np.bool_)
-        bits = np.ascontiguousarray(values, dtype=np.float32).reshape(n_images, n_units, -1).view(np.uint32)
+        n_positions = int(np.prod(values.shape[2:], dtype=np.int64))
+        flat = np.ascontiguousarray(values, dtype=np.float32).reshape(n_images, n_units, n_positions)
+        bits = flat.view(np.uint32)
         _refine(bits, self._bins, self._fine, skipped)
 
     def result(self) -> OrderStatistics:
@@ -275,7 +282,7 @@ class RankFinder:
         above = self._above.copy()
         for k in range(values.shape[0]):
             for j, rank in enumerate(self.ranks):
-                from_top = self._above[k, j] + np.cumsum(self._fine[k, j, ::-1])
+                from_top = self._above[k, j] + np.cumsum(self._fine[k, j, ::-1], dtype=np.int64)
                 position = int(np.searchsorted(from_top, rank, side="right"))
                 if position == N_PATTERNS:
                     raise ValueError("float32 ranks need a second pass over all values before the result")

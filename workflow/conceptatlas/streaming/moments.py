@@ -49,7 +49,8 @@ class Moments:
         """Add a block, shape (image, unit, height, width)."""
         n_images, n_units = values.shape[:2]
         skipped = np.zeros(n_images, dtype=np.bool_) if skip is None else np.asarray(skip, dtype=np.bool_)
-        flat = np.ascontiguousarray(values, dtype=np.float32).reshape(n_images, n_units, -1)
+        n_positions = int(np.prod(values.shape[2:], dtype=np.int64))
+        flat = np.ascontiguousarray(values, dtype=np.float32).reshape(n_images, n_units, n_positions)
         _add(flat, self.total, self.squares, skipped)
         self.n_values += int((~skipped).sum()) * flat.shape[2]
 

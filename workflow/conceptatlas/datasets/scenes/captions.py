@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conceptatlas.datasets.scenes.parameters import FLYING, Scene, Thing
+from conceptatlas.datasets.scenes.vocabulary import INDOORS
 
 _PLACES = {
     "beach": "on a sandy beach by the sea",
@@ -48,13 +49,12 @@ def captions(scene: Scene) -> list[str]:
     the picture (a thing that is hidden by others is named too).
     """
     main, background = scene.main, scene.background
-    place, when = _PLACES[background.place], _TIMES[scene.light.time]
-    if background.place in {"kitchen", "parlour"}:
-        when = ""
+    place = _PLACES[background.place]
+    when = "" if background.place in INDOORS else _TIMES[scene.time]
     noun = _noun(main)
     sentences = [
         _sentence("a", noun, place, when),
-        _sentence("a picture of", _article(main.kind), place),
+        _sentence("a picture of", _with_article(main.kind), place),
         _sentence("a", noun, "with", _PARTS[main.kind]),
     ]
     patterned = main.texture != "plain" and main.kind in _WEARS and not (main.kind == "boat" and main.style == 1)
@@ -63,13 +63,13 @@ def captions(scene: Scene) -> list[str]:
     if background.texture != "plain":
         where = "floor" if background.place == "kitchen" else "wallpaper"
         sentences.append(_sentence(f"a {background.place} with", _with_article(background.texture), where))
-    weather = _WEATHERS[background.weather]
-    if weather or scene.light.time != "day":
-        sentences.append(_sentence(_article(main.kind), "outside", weather if weather else when))
+    weather = _WEATHERS[scene.weather]
+    if weather or scene.time != "day":
+        sentences.append(_sentence(_with_article(main.kind), "outside", weather if weather else when))
     others = scene.things[1:]
     if others:
         sentences.append(
-            _sentence(_article(main.kind), "and", _listed([_with_article(_noun(o)) for o in others]), place)
+            _sentence(_with_article(main.kind), "and", _listed([_with_article(_noun(o)) for o in others]), place)
         )
     else:
         sentences.append(_sentence("a single", main.kind, _size(main), place))
@@ -86,10 +86,6 @@ def _noun(thing: Thing) -> str:
 
 def _size(thing: Thing) -> str:
     return "close by" if thing.scale > 0.6 else "some way off"
-
-
-def _article(word: str) -> str:
-    return _with_article(word)
 
 
 def _with_article(words: str) -> str:

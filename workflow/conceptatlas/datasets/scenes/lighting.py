@@ -9,7 +9,6 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from conceptatlas.datasets.scenes.parameters import FLYING, Scene
 from conceptatlas.datasets.scenes.shapes import Shape
-from conceptatlas.datasets.scenes.vocabulary import INDOORS
 
 Array = np.ndarray[Any, Any]
 
@@ -30,15 +29,15 @@ _FOOT_WIDTH |= {
 def surface_light(scene: Scene) -> Array:
     """Factor on r, g, b of everything that does not shine itself."""
     warmth = 0.05 * scene.light.warmth
-    time = np.array(_TIME_LIGHT[scene.light.time if scene.background.place not in INDOORS else "day"])
-    dull = 1.0 if scene.background.weather == "clear" else 0.92
+    time = np.array(_TIME_LIGHT[scene.time])
+    dull = 1.0 if scene.weather == "clear" else 0.92
     return time * np.array([1 + warmth, 1.0, 1 - warmth]) * scene.light.brightness * dull
 
 
 def air_share(scene: Scene, shapes: list[Shape]) -> Array:
     """Share of the air's colour, per shape."""
     haze = np.array([shape.haze for shape in shapes], dtype=np.float32) * 0.8
-    if scene.background.weather == "fog":
+    if scene.weather == "fog":
         ground = np.array([0.42 if shape.material != "sky" else 0.0 for shape in shapes], dtype=np.float32)
         haze = np.maximum(ground, np.minimum(haze * 2.2, 0.85))
     return haze
@@ -58,7 +57,7 @@ def cast_shadows(scene: Scene, shapes: list[Shape], numbers: Array, colors: Arra
         flat = 0.035 * thing.scale + 0.012
         draw.ellipse([(x - half) * coarse, (y - flat) * coarse, (x + half) * coarse, (y + flat) * coarse], fill=150)
     soft = canvas.filter(ImageFilter.GaussianBlur(coarse / 70)).resize((fine, fine), Image.Resampling.BILINEAR)
-    depth = (0.62 if scene.background.weather == "clear" else 0.42) / 150
+    depth = (0.62 if scene.weather == "clear" else 0.42) / 150
     receives = np.array([-depth if shape.ground else 0.0 for shape in shapes], dtype=np.float32)
     factor = np.take(receives, numbers) * np.asarray(soft) + 1
     colors *= factor[..., None]

@@ -9,6 +9,7 @@ angles are degrees.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +88,16 @@ class Scene:
         """The object the picture is about: the class of the demo classifiers."""
         return self.things[0]
 
+    @property
+    def time(self) -> str:
+        """The time that is seen: rooms are lit, it is always day there."""
+        return "day" if self.background.place in words.INDOORS else self.light.time
+
+    @property
+    def weather(self) -> str:
+        """The weather that is seen: none in rooms."""
+        return "clear" if self.background.place in words.INDOORS else self.background.weather
+
 
 FLYING = 1
 """The style of a bird on the wing."""
@@ -110,7 +121,8 @@ def vary(scene: Scene, factor: str, value: Any) -> Scene:
     Raises
     ------
     ValueError
-        for an unknown factor or word (with the nearest), a thing that is not there, or a value of another type.
+        for an unknown factor or word (with the nearest), a thing that is not there, a value of another type or out of
+        range.
 
     Examples
     --------
@@ -142,12 +154,31 @@ _WORDS: dict[str, tuple[str, ...]] = {
 }
 
 
+_RANGES: dict[str, tuple[float, float]] = {
+    "brightness": (0.05, 3),
+    "clouds": (0, 50),
+    "horizon": (0.1, 0.9),
+    "pose": (0, 1),
+    "scale": (0.01, 5),
+    "side": (-1, 1),
+    "stretch": (0.1, 10),
+    "style": (0, 2),
+    "texture_scale": (0.1, 100),
+    "tint": (-1, 1),
+    "tone": (-1, 1),
+    "warmth": (-1, 1),
+}
+
+
 def _check_value(factor: str, field: str, value: Any, *, old: Any) -> None:
     if field in _WORDS and value not in _WORDS[field]:
         raise naming.unknown(field, str(value), _WORDS[field], where=f"factor {factor}")
     wanted: tuple[type, ...] = (int, float) if isinstance(old, float) else (type(old),)
     if not isinstance(value, wanted) or (isinstance(value, bool) and not isinstance(old, bool)):
         raise ValueError(f"factor {factor}: {type(old).__name__} expected, got {type(value).__name__} {value!r}")
+    low, high = _RANGES.get(field, (-math.inf, math.inf))
+    if isinstance(value, int | float) and not (low <= value <= high and math.isfinite(value)):
+        raise ValueError(f"factor {factor}: {low:g} to {high:g} expected, got {value!r}")
 
 
 def scene_row(scene: Scene) -> dict[str, str | int | float | bool]:

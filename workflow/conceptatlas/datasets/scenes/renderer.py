@@ -22,7 +22,7 @@ from conceptatlas.datasets.scenes.parameters import Scene, Thing
 from conceptatlas.datasets.scenes.shapes import Shape
 from conceptatlas.datasets.scenes.terrain import sky_colors
 from conceptatlas.datasets.scenes.textures import GRAINS, pattern
-from conceptatlas.datasets.scenes.vocabulary import CONCEPT_NUMBERS, INDOORS, TEXTURES
+from conceptatlas.datasets.scenes.vocabulary import CONCEPT_NUMBERS, TEXTURES
 from conceptatlas.seeds import generator
 
 Array = np.ndarray[Any, Any]
@@ -140,16 +140,15 @@ def render(scene: Scene, size: int = 96) -> Rendered:
 
 def scene_concepts(scene: Scene) -> tuple[str, ...]:
     """The scene concepts of a picture: its place and, where they are not the usual, time and weather."""
-    extra = (scene.light.time, scene.background.weather)
-    outdoors = scene.background.place not in INDOORS
-    return (scene.background.place, *(name for name in extra if outdoors and name in CONCEPT_NUMBERS))
+    extra = (scene.time, scene.weather)
+    return (scene.background.place, *(name for name in extra if name in CONCEPT_NUMBERS))
 
 
 def _collect(scene: Scene) -> tuple[list[Shape], list[_Pose], list[int]]:
     """All shapes from far to near, with where they lie and whose they are."""
     shapes = place_shapes(scene.background, scene.light)
     poses, instances = [_PICTURE] * len(shapes), [0] * len(shapes)
-    night = scene.light.time == "night" and scene.background.place not in INDOORS
+    night = scene.time == "night"
     order = sorted(range(len(scene.things)), key=lambda i: (scene.things[i].y, -i))
     for i in order:
         thing = scene.things[i]
@@ -195,7 +194,7 @@ def _paint(scene: Scene, shapes: list[Shape], poses: list[_Pose], outlines: list
         columns += low[0]
         x, y = poses[number].own(at[columns], at[rows])
         if paint.vanish is not None:
-            depth = 0.25 / (at[rows] - paint.vanish)
+            depth = 0.25 / np.maximum(at[rows] - paint.vanish, 0.02)
             x, y = (at[columns] - 0.5) * depth * 2, depth * 2
         values = colors[rows, columns] - air[number]
         if paint.texture != "plain":
@@ -234,7 +233,7 @@ def _finish(scene: Scene, colors: Array, size: int) -> Array:
     rows = colors[0::SAMPLES] + colors[1::SAMPLES] + colors[2::SAMPLES]
     mean = (rows[:, 0::SAMPLES] + rows[:, 1::SAMPLES] + rows[:, 2::SAMPLES]) / SAMPLES**2
     rng = generator(scene.background.relief, "camera", size)
-    if scene.background.weather == "snowfall":
+    if scene.weather == "snowfall":
         fine = size * SAMPLES
         canvas = Image.new("L", (fine, fine), 0)
         draw = ImageDraw.Draw(canvas)
@@ -244,7 +243,7 @@ def _finish(scene: Scene, colors: Array, size: int) -> Array:
             box = [(x - radius) * fine, (y - radius) * fine, (x + radius) * fine, (y + radius) * fine]
             draw.ellipse(box, fill=int(150 + 105 * near))
         share = np.asarray(canvas.reduce(SAMPLES), dtype=np.float32)[..., None] / 255
-        bright = 0.75 if scene.light.time == "night" else 0.97
+        bright = 0.75 if scene.time == "night" else 0.97
         mean = mean * (1 - share) + bright * share
     mean += rng.normal(0, 0.005, (size, size, 1)).astype(np.float32)
     return (np.clip(mean, 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -1,0 +1,148 @@
+"""The preflight: estimates that grow as they should, and reasons that name what does not fit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from conceptatlas.preflight import Machine, Stage, check_study, estimate, reasons_to_refuse, table, this_machine
+
+LARGE = Machine(disk_mb=1e9, mem_mb=1e9, cores=2)
+
+
+def inputs(**changes: Any) -> dict[str, Any]:
+    config = {
+        "extraction": {"batch": 32, "inference_threads": 1, "device": "cpu", "tf32": False},
+        "dissection": {"n_permutations": 99, "gallery_units": 24, "gallery_images": 10},
+        "dask": {"workers": 1},
+        "preflight": {"refuse": True, "disk_gb": None, "mem_gb": None, "cores": None, "max_hours": None},
+    }
+    given: dict[str, Any] = {
+        "config": config,
+        "datasets": [{"dataset": "d", "format": "broden", "frame_size": 224, "mask_size": 112, "shards": 4}],
+        "models": [{"model": "m", "input_size": 224}],
+        "layers": [{"model": "m", "layer": "l", "group": "main", "dtype": "float16", "store": "full"}],
+        "n_images": {"d": 1000},
+        "shapes": {("m", "l"): (512, 13, 13)},
+        "pairs": [("d", "m")],
+    }
+    return {**given, **changes}
+
+
+def by_name(stages: list[Stage]) -> dict[str, Stage]:
+    return {stage.stage: stage for stage in stages}
+
+
+def test_bytes_of_activations_are_exact() -> None:
+    assert by_name(estimate(**inputs()))["activations"].disk_mb == pytest.approx(1000 * 512 * 13 * 13 * 2 / 1e6)
+    layers = inputs()["layers"]
+    wide = [{**layers[0], "dtype": "float32"}]
+    assert by_name(estimate(**inputs(layers=wide)))["activations"].disk_mb == pytest.approx(1000 * 512 * 169 * 4 / 1e6)
+    none = [{**layers[0], "store": "none"}]
+    assert by_name(estimate(**inputs(layers=none)))["activations"].disk_mb == 0
+
+
+def test_jobs_are_those_of_the_rules() -> None:
+    stages = by_name(estimate(**inputs()))
+    assert stages["data set d"].jobs == 6
+    assert stages["activations"].jobs == 4
+    assert stages["statistics"].jobs == 1
+    assert stages["dissection"].jobs == 2
+    second = [*inputs()["layers"], {**inputs()["layers"][0], "layer": "k", "group": "late"}]
+    shapes = {("m", "l"): (512, 13, 13), ("m", "k"): (64, 7, 7)}
+    assert by_name(estimate(**inputs(layers=second, shapes=shapes)))["activations"].jobs == 8
+
+
+def test_time_grows_with_images_and_permutations() -> None:
+    small, large = by_name(estimate(**inputs())), by_name(estimate(**inputs(n_images={"d": 10000})))
+    assert large["null (R = 99)"].seconds == pytest.approx(10 * small["null (R = 99)"].seconds)
+    assert large["activations"].seconds > 5 * small["activations"].seconds
+    config = {**inputs()["config"], "dissection": {**inputs()["config"]["dissection"], "n_permutations": 999}}
+    more = by_name(estimate(**inputs(config=config)))
+    assert more["null (R = 999)"].seconds == pytest.approx(999 / 99 * small["null (R = 99)"].seconds)
+
+
+def test_multiply_adds_of_the_report_replace_the_assumed_ones() -> None:
+    plain = by_name(estimate(**inputs()))["activations"].seconds
+    light = by_name(estimate(**inputs(gmacs={"m": 0.3})))["activations"].seconds
+    assert light < plain
+
+
+@pytest.mark.parametrize(
+    ("machine", "message"),
+    [
+        (Machine(100, 1e9, 2), r"disk: \d+ MB more are needed and 100 MB are free .* most goes to"),
+        (Machine(1e9, 500, 2), "memory: a job of .* needs .*, there are 500 MB"),
+    ],
+)
+def test_what_cannot_fit_is_named(machine: Machine, message: str) -> None:
+    (reason,) = reasons_to_refuse(estimate(**inputs()), machine)
+    import re
+
+    assert re.search(message, reason)
+
+
+def test_what_fits_is_not_refused() -> None:
+    stages = estimate(**inputs())
+    assert reasons_to_refuse(stages, LARGE) == []
+    assert reasons_to_refuse(stages, LARGE, max_hours=1e-6)[0].startswith("time: about")
+    needed = sum(stage.disk_mb for stage in stages)
+    nearly = Machine(disk_mb=needed / 2 + 1000, mem_mb=1e9, cores=2)
+    assert reasons_to_refuse(stages, nearly)
+    assert not reasons_to_refuse(stages, nearly, on_disk_mb=0.6 * needed)  # most of it is there already
+
+
+def test_limits_of_the_config_replace_the_measured_ones(tmp_path: Path) -> None:
+    limits = {"disk_gb": 2, "mem_gb": None, "cores": 64}
+    machine = this_machine(tmp_path / "not" / "yet", limits)
+    assert (machine.disk_mb, machine.cores) == (2000, 64)
+    assert machine.mem_mb > 100
+
+
+def check(folder: Path, **limits: Any) -> None:
+    pd.DataFrame({"image_index": range(50)}).to_parquet(folder / "listing.parquet")
+    report = {"model": "m", "layers": {"l": {"n_units": 512, "height": 13, "width": 13}}}
+    (folder / "m.json").write_text(json.dumps(report))
+    given = inputs()
+    config = {**given["config"], "preflight": {**given["config"]["preflight"], **limits}}
+    check_study(
+        config=config,
+        datasets=given["datasets"],
+        models=given["models"],
+        layers=given["layers"],
+        bases=[],
+        pairs=[["d", "m"]],
+        listings=[folder / "listing.parquet"],
+        reports=[folder / "m.json"],
+        out=folder / "preflight.json",
+        refusal=folder / "refused.txt",
+    )
+
+
+def test_a_study_that_fits_leaves_its_estimate(tmp_path: Path) -> None:
+    (tmp_path / "refused.txt").write_text("of an earlier run")
+    check(tmp_path)
+    content = json.loads((tmp_path / "preflight.json").read_text())
+    assert content["reasons"] == []
+    assert next(stage for stage in content["stages"] if stage["stage"] == "data set d")["images"] == 50
+    assert not (tmp_path / "refused.txt").exists()
+    lines = table(content).splitlines()
+    assert len({len(line) for line in lines[:-1]}) == 1  # columns stand under each other
+    assert "50" in table(content)
+
+
+def test_a_study_that_cannot_fit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"this study does not fit:\n- memory: (.|\n)*stage(.|\n)*refuse: false"):
+        check(tmp_path, mem_gb=0.1)
+    assert not (tmp_path / "preflight.json").exists()
+    assert "memory" in (tmp_path / "refused.txt").read_text()
+
+
+def test_refusing_can_be_switched_off(tmp_path: Path) -> None:
+    check(tmp_path, mem_gb=0.1, refuse=False)
+    assert json.loads((tmp_path / "preflight.json").read_text())["reasons"]
+    assert not (tmp_path / "refused.txt").exists()

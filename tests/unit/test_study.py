@@ -1,0 +1,188 @@
+"""A study is checked as a whole before a job is planned; every mistake gets the message that helps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conceptatlas.study import Study, alternatives, load_study, pick
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "workflow" / "schemas"
+
+SHEETS = {
+    "datasets": "dataset\tformat\tn_images\tshards\nscenes\tdemo\t24\t2\n",
+    "models": "model\tsource\tarchitecture\tweights\ttwin_of\ttwin_role\n"
+    "18\tdemo\tplain\t\t\t\nrandom-18\tdemo\tplain\trandom\t18\tfloor\n",
+    "layers": "model\tlayer\tmodule\tgroup\n18\tconv3\tfeatures.3\t\n18\tconv5\tfeatures.5\tlate\n"
+    "random-18\tconv5\tfeatures.5\t\n",
+    "bases": "basis\tdataset\tmodel\tlayer\tkind\npca\tscenes\t18\tconv5\tpca\n",
+}
+
+
+def study(folder: Path, files: dict[str, str] | None = None, **config: Any) -> Study:
+    for name, text in {**SHEETS, **(files or {})}.items():
+        (folder / f"{name}.tsv").write_text(text)
+    config = {"study": "tiny", "sheets": {name: f"{name}.tsv" for name in SHEETS}, **config}
+    return load_study(config, config_files=[], schemas=SCHEMAS, folder=folder)
+
+
+def replaced(name: str, old: str, new: str) -> dict[str, str]:
+    assert old in SHEETS[name]
+    return {name: SHEETS[name].replace(old, new, 1)}
+
+
+def test_defaults_are_filled_and_text_stays_text(tmp_path: Path) -> None:
+    read = study(tmp_path, thresholds={"tau": 0.01})
+    assert read.config["thresholds"] == {
+        "tau": 0.01,
+        "taus": [0.001, 0.005, 0.01, 0.05],
+        "definition": "order_statistic",
+        "threshold_on": "stored",
+    }
+    assert read.config["dissection"]["n_permutations"] == 999
+    assert read.datasets["scenes"]["n_images"] == 24
+    assert read.datasets["scenes"]["frame_size"] == 224
+    assert "18" in read.models
+    assert read.layers["18", "conv3"] == {
+        "model": "18",
+        "layer": "conv3",
+        "module": "features.3",
+        "group": "main",
+        "dtype": "float16",
+        "store": "full",
+        "tail": "",
+    }
+
+
+def test_what_follows_from_the_sheets(tmp_path: Path) -> None:
+    read = study(tmp_path, dissection={"models": ["18"]})
+    assert read.folder == "results/tiny"
+    assert read.shards("scenes") == ["000", "001"]
+    assert read.groups("18") == ["main", "late"]
+    assert [row["layer"] for row in read.layer_rows("18", "late")] == ["conv5"]
+    assert read.dissected() == [("scenes", "18")]
+    assert read.dissected_datasets() == ["scenes"]
+    assert read.extracted() == [("scenes", "18")]
+    assert read.calibrated("random-18")
+    assert not read.calibrated("18")
+    assert set(read.plain()) == {"config", "datasets", "models", "layers", "bases"}
+
+
+def test_a_basis_needs_activations_of_a_model_that_is_not_dissected(tmp_path: Path) -> None:
+    assert study(tmp_path, dissection={"models": []}).extracted() == [("scenes", "18")]
+
+
+def test_sheets_lie_beside_the_config_that_names_them(tmp_path: Path) -> None:
+    place = tmp_path / "studies" / "mine"
+    place.mkdir(parents=True)
+    study(place)
+    names = {name: f"{name}.tsv" for name in SHEETS}
+    (place / "config.yaml").write_text(f"study: mine\nsheets: {names}\n")
+    (tmp_path / "device.yaml").write_text("extraction: {device: cuda}\n")
+    config = {"study": "mine", "sheets": names, "extraction": {"device": "cuda"}}
+    files = [place / "config.yaml", tmp_path / "device.yaml"]
+    assert load_study(config, config_files=files, schemas=SCHEMAS, folder=tmp_path).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"sede": 1}, r"unknown key 'sede'; did you mean 'seed'"),
+        ({"thresholds": {"tua": 0.1}}, r"unknown key 'tua' under 'thresholds'; did you mean 'tau'"),
+        ({"thresholds": {"tau": 1.5}}, "thresholds.tau: must be less than 1, got 1.5"),
+        ({"thresholds": {"tau": "low"}}, "thresholds.tau: expected a number, got 'low'"),
+        ({"thresholds": {"taus": [0.1, 2]}}, "thresholds.taus.1: must be less than 1, got 2"),
+        ({"geometry": {"upsample": "corner"}}, r"'corner' is none of the allowed values; did you mean 'corners'"),
+        ({"extraction": {"batch": 0}}, "extraction.batch: must be at least 1, got 0"),
+        ({"extraction": None}, "extraction: expected a section with keys, got None"),
+        ({"figures": {"formats": ["svg"]}}, r"figures.formats: must hold 'png', got \['svg'\]"),
+        ({"study": "../up"}, r"study: '\.\./up' cannot be a name"),
+        ({"sheets": {"datasets": "datasets.tsv", "models": "models.tsv"}}, "sheets: 'layers' is missing"),
+        ({"dissection": {"models": ["19"]}}, "unknown model '19' in dissection.models; did you mean '18'"),
+        (
+            {"dissection": {"datasets": ["scene"]}},
+            "unknown dataset 'scene' in dissection.datasets; did you mean 'scenes'",
+        ),
+    ],
+)
+def test_mistakes_in_the_config(tmp_path: Path, config: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        study(tmp_path, **config)
+
+
+@pytest.mark.parametrize(
+    ("sheets", "message"),
+    [
+        (replaced("datasets", "format", "formt"), r"unknown key 'formt'; did you mean 'format'"),
+        (
+            replaced("datasets", "demo", "coco"),
+            r"unknown format 'coco' .*; did you mean 'coco_panoptic'",
+        ),
+        (replaced("datasets", "\t2\n", "\ttwo\n"), "shards: expected a whole number, got 'two'"),
+        (replaced("datasets", "\t24\t2", "\t2\t24"), "data set scenes: 24 shards for 2 images"),
+        (
+            {"datasets": "dataset\tformat\tframe_size\tmask_size\na\tdemo\t32\t64\n"},
+            "mask_size 64 exceeds frame_size",
+        ),
+        ({"datasets": "dataset\tformat\toptions\nscenes\tdemo\tpicture_size\n"}, "is not of the form key=value"),
+        ({"datasets": "dataset\tformat\n"}, "datasets.tsv has no rows"),
+        (replaced("models", "demo", "torchvison"), r"unknown model source 'torchvison' .*; did you mean 'torchvision'"),
+        (replaced("models", "18\tfloor", "81\tfloor"), r"unknown model '81' in twin_of of model random-18"),
+        (replaced("models", "18\tfloor", "18\t"), r"twin_of and twin_role \(floor or ceiling\) go together"),
+        (replaced("models", "18\tfloor", "random-18\tfloor"), "model random-18 cannot be its own twin"),
+        (replaced("models", "random-18", "random 18"), "'random 18' cannot be a name"),
+        (replaced("models", "\trandom\t", "\t$NO_SUCH_PLACE/w.pt\t"), "environment variable NO_SUCH_PLACE is not set"),
+        (replaced("layers", "random-18", "random"), r"unknown model 'random' in the sheet of layers .*'random-18'"),
+        (
+            replaced("layers", "random-18\tconv5\tfeatures.5\t\n", ""),
+            "random-18 has no row in the sheet of layers",
+        ),
+        (
+            replaced("layers", "features.5", "features.3"),
+            "module 'features.3' is layer 'conv3' already",
+        ),
+        (replaced("layers", "conv5", "conv3"), r"line 3: '18 conv3' stands in line 2 already"),
+        (
+            {"layers": "model\tlayer\tmodule\tstore\n18\ta\tb\tbits\nrandom-18\ta\tb\tfull\n"},
+            "dissection needs store 'full'",
+        ),
+        (
+            {"layers": "model\tlayer\tmodule\tdtype\tstore\n18\ta\tb\tfloat32\tnone\nrandom-18\ta\tb\n"},
+            "dtype float32 needs store full",
+        ),
+        (replaced("bases", "conv5", "conv6"), "unknown layer 'conv6' in basis pca, 18; did you mean 'conv5'"),
+        (replaced("bases", "scenes", "scene"), "unknown dataset 'scene' in basis pca; did you mean 'scenes'"),
+        (replaced("bases", "\tpca\n", "\tpcas\n"), "kind: 'pcas' is none of the allowed values; did you mean 'pca'"),
+        (replaced("bases", "\tpca\n", "\tfile\n"), "a path belongs to kind 'file' and only there"),
+    ],
+)
+def test_mistakes_in_the_sheets(tmp_path: Path, sheets: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        study(tmp_path, sheets)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"unknown format.*\n(.*\n)*.*cannot be its own twin"):
+        study(tmp_path, replaced("datasets", "demo", "coco") | replaced("models", "18\tfloor", "random-18\tfloor"))
+
+
+def test_analyses_that_are_off_need_nothing(tmp_path: Path) -> None:
+    layers = "model\tlayer\tmodule\tstore\n18\ta\tb\tbits\nrandom-18\ta\tb\tfull\n"
+    bits = {"layers": layers, "bases": SHEETS["bases"].splitlines()[0] + "\n"}
+    assert study(tmp_path, bits, dissection={"models": ["random-18"]}).dissected() == [("scenes", "random-18")]
+
+
+def test_wildcards_match_names_only() -> None:
+    import re
+
+    pattern = alternatives(["a.b", "c"])
+    assert re.fullmatch(pattern, "a.b")
+    assert not re.fullmatch(pattern, "axb")
+    assert not re.fullmatch(alternatives([]), "anything")
+
+
+def test_pick() -> None:
+    assert pick({"a": 1, "b": 2}, ("b",)) == {"b": 2}
+    assert pick({"a": 1, "b": 2}, but=("b",)) == {"a": 1}

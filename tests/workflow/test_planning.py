@@ -1,0 +1,139 @@
+"""Planning: lint, format, mistakes told without a traceback, speed without torch, configs that do not mix."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conceptatlas.schema_docs import with_tables
+from workspace import REPOSITORY, Workspace
+
+pytestmark = pytest.mark.workflow
+
+
+def run(*command: str | Path, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def test_snakemake_lint_is_clean() -> None:
+    done = run(sys.executable, "-m", "snakemake", "--lint")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_rules_are_formatted() -> None:
+    done = run(sys.executable, "-m", "snakefmt", "--check", "Snakefile", "workflow/rules")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_demo_study_plans() -> None:
+    done = run(sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", "--forceall")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^dissect_layer +\d+", done.stdout + done.stderr, flags=re.MULTILINE)
+
+
+def test_every_shipped_study_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONCEPTATLAS_DATA", str(tmp_path))
+    profile = REPOSITORY / "profiles" / "default"
+    for config in sorted((REPOSITORY / "config" / "studies").glob("*/config.yaml")):
+        options = ["--directory", tmp_path, "--workflow-profile", profile, "--configfile", config]
+        done = run(sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", *options)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_planning_imports_neither_torch_nor_pandas(fresh: Workspace) -> None:
+    poison = fresh.folder / "poison"
+    poison.mkdir()
+    (poison / "torch.py").write_text("raise ImportError('planning must not import torch')\n")
+    (poison / "torchvision.py").write_text("raise ImportError('planning must not import torchvision')\n")
+    (poison / "sitecustomize.py").write_text(
+        "import atexit, sys\n"
+        "def heavy():\n"
+        "    found = sorted({'pandas', 'scipy', 'numba', 'h5py', 'matplotlib', 'sklearn'} & set(sys.modules))\n"
+        "    sys.stderr.write('HEAVY ' + ','.join(found) + ' END\\n')\n"
+        "atexit.register(heavy)\n"
+    )
+    done = fresh.snakemake("-n", "--quiet", "rules", PYTHONPATH=str(poison))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "HEAVY  END" in done.stderr
+
+
+def test_a_given_config_inherits_nothing_from_the_demo(fresh: Workspace) -> None:
+    """--configfile replaces the default config; it is not merged into it."""
+    planned = fresh.planned()
+    assert planned["extract_activations"] == 4  # two models; the demo has more
+    printed = fresh.snakemake("-n", "write_run_config").stdout
+    assert "results/demo/" not in printed
+
+
+def test_command_line_overrides_one_key(fresh: Workspace) -> None:
+    done = fresh.snakemake("-n", "activations", "--config", "extraction={device: cuda}")
+    text = done.stdout + done.stderr
+    assert text.count(" gpu=1") == 4, text[-3000:]
+    done = fresh.snakemake("-n", "activations")
+    assert " gpu=1" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seed: 0", "sede: 0", "unknown key 'sede'; did you mean 'seed'"),
+        ("batch: 8", "batch: many", "extraction.batch: expected a whole number, got 'many'"),
+        ("device: cpu", "device: gpu", "extraction.device: 'gpu' is none of the allowed values; did you mean 'cpu'"),
+        ("models: models.tsv", "models: modells.tsv", "modells.tsv does not exist"),
+    ],
+)
+def test_mistakes_are_told_without_a_traceback(fresh: Workspace, old: str, new: str, message: str) -> None:
+    text = fresh.config.read_text()
+    assert old in text
+    fresh.config.write_text(text.replace(old, new, 1))
+    done = fresh.snakemake("-n")
+    assert done.returncode != 0
+    assert message in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_profiles_agree_on_what_reruns() -> None:
+    profiles = {
+        path.parent.name: yaml.safe_load(path.read_text()) for path in REPOSITORY.glob("profiles/*/profile.yaml")
+    }
+    assert set(profiles) == {"default", "slurm", "kubernetes"}
+    for key in ("rerun-triggers", "max-checksum-file-size", "rerun-incomplete"):
+        assert len({str(profile[key]) for profile in profiles.values()}) == 1, key
+    assert "code" not in profiles["default"]["rerun-triggers"]
+
+
+def test_readme_of_the_config_is_current() -> None:
+    text = (REPOSITORY / "config" / "README.md").read_text()
+    assert with_tables(text, schemas=REPOSITORY / "workflow" / "schemas") == text, "run `make docs`"
+
+
+def test_conda_environments_hold_the_locked_versions() -> None:
+    lock = (REPOSITORY / "envs" / "requirements.txt").read_text()
+    locked: dict[str, str] = {}
+    for name, version in re.findall(r"^([a-z0-9-]+)==([^\s;]+)", lock, flags=re.MULTILINE):
+        locked.setdefault(name, version)  # the first pin is that of the oldest Python
+    other = {"pytorch": "torch", "python-xxhash": "xxhash"}
+    for file in (REPOSITORY / "envs").glob("*.yaml"):
+        for name, version in re.findall(r"^  - ([a-z0-9-]+) =(\S+)", file.read_text(), flags=re.MULTILINE):
+            if name != "python":
+                assert locked[other.get(name, name)] == version, f"{file.name}: {name}"
+
+
+def test_no_index_address_or_machine_path_in_the_project() -> None:
+    suffixes = {".py", ".smk", ".md", ".txt", ".toml", ".yaml", ".tsv", ".cff", ""}
+    tracked = run("git", "ls-files", "--cached", "--others", "--exclude-standard").stdout.split()
+    pattern = re.compile(r"--(?:extra-)?index-url|--find-links|/root/|(?<![\w.])/work/|/opt/pypi")
+    this = Path(__file__).name
+    found = [
+        f"{name}: {match.group(0)}"
+        for name in tracked
+        if Path(name).suffix in suffixes and Path(name).name != this and (REPOSITORY / name).is_file()
+        for match in [pattern.search((REPOSITORY / name).read_text(encoding="utf-8", errors="ignore"))]
+        if match
+    ]
+    assert not found

@@ -1,0 +1,51 @@
+"""Figures to files: whole or not there, and the same bytes for the same figure.
+
+Nothing that changes between two runs enters a file: no date, no version of the program, no random ids in SVG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from conceptatlas.figures.style import style
+from conceptatlas.files import atomic_path
+from conceptatlas.naming import unknown
+
+DPI = 150
+FORMATS = ("png", "svg", "pdf")
+_METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+def save_figure(figure: Figure, paths: str | Path | Iterable[str | Path], *, dpi: int = DPI) -> list[Path]:
+    """Write a figure to one or several files, each in the format its suffix names; returns the paths written.
+
+    dpi : dots per inch of PNG, and of pictures inside SVG and PDF.
+
+    Raises
+    ------
+    ValueError
+        for a suffix other than .png, .svg, .pdf.
+    """
+    if isinstance(paths, str | Path):
+        paths = [paths]
+    written = []
+    with style():
+        # the layout is solved once: solving again starts from the last solution and ends a hair beside it
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+    for path in map(Path, paths):
+        suffix = path.suffix.lstrip(".").lower()
+        if suffix not in FORMATS:
+            raise unknown("figure format", suffix, FORMATS, where=str(path))
+        with atomic_path(path) as part, style():
+            figure.savefig(part, format=suffix, dpi=dpi, metadata=_METADATA[suffix])
+        written.append(path)
+    return written

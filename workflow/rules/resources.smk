@@ -1,0 +1,74 @@
+"""
+PURPOSE  Memory, minutes and GPUs of the jobs: stated coefficients (conceptatlas/costs.py) times what the sheets say.
+INPUTS   the study.
+OUTPUTS  none.
+"""
+
+from conceptatlas import costs
+
+
+def images_per_shard(wildcards):
+    row = study.datasets[wildcards.dataset]
+    return (row["n_images"] or costs.UNKNOWN_IMAGES) / row["shards"]
+
+
+def input_size(wildcards):
+    size = study.models[wildcards.model]["input_size"]
+    return size or study.datasets[wildcards.dataset]["frame_size"]
+
+
+def grow(base_mb):
+    """Memory that grows with every attempt; `base_mb` is a number or a function of the wildcards."""
+
+    def of_attempt(wildcards, attempt):
+        base = base_mb(wildcards) if callable(base_mb) else base_mb
+        return int(base * (1 + 0.5 * (attempt - 1)))
+
+    return of_attempt
+
+
+def frame_mem_mb(wildcards):
+    row = study.datasets[wildcards.dataset]
+    return costs.BASE_MB + 2 * images_per_shard(wildcards) * row["mask_size"] ** 2 / 8 * 20 / 1e6
+
+
+def forward_mem_mb(wildcards):
+    size, batch = input_size(wildcards), study.config["extraction"]["batch"]
+    return costs.BASE_MB + 500 + costs.forward_mb(size, batch)
+
+
+def frame_runtime(wildcards):
+    return 5 + int(3 * images_per_shard(wildcards) * costs.SECONDS["frame_image"] / 60)
+
+
+def forward_runtime(wildcards):
+    seconds = images_per_shard(wildcards) * costs.forward_s(input_size(wildcards))
+    return 5 + int(3 * seconds / study.config["extraction"]["inference_threads"] / 60)
+
+
+def layer_runtime(wildcards):
+    """Minutes for one layer: its units are not known before the model is checked, so a wide layer is assumed."""
+    row = study.datasets[wildcards.dataset]
+    n_images = row["n_images"] or costs.UNKNOWN_IMAGES
+    tally = n_images * 2048 * costs.SECONDS["tally_unit"]
+    null = costs.null_s(
+        n_images,
+        2048,
+        5,
+        row["mask_size"],
+        study.config["dissection"]["n_permutations"],
+    )
+    return 10 + int(3 * (tally + null) / study.config["dask"]["workers"] / 60)
+
+
+def layer_mem_mb(wildcards):
+    """Memory of a job over one layer: tallies of a wide layer for every worker, and what its imports take."""
+    workers = study.config["dask"]["workers"]
+    return costs.BASE_MB + workers * 800
+
+
+def gpu_resources():
+    """`gpu` stands on GPU rules only: to the Kubernetes executor even `gpu: 0` is a request for one."""
+    if study.config["extraction"]["device"] != "cuda":
+        return {}
+    return {"gpu": 1, "gpu_manufacturer": "nvidia"}
