@@ -40,7 +40,9 @@ def write_frames(folder: Path, pictures: Array, *, n_shards: int = 1, valid: Arr
                 writer.add(frame, width=9, height=9, sha256="", reason=reason)
         write_json(path.with_suffix(".json"), {"start": start, "stop": stop, "arrays": writer.digests})
         store = folder / "activations" / f"{name}.h5"
-        for paths, value in zip(files, (path, path.with_suffix(".json"), store, store.with_suffix(".json")), strict=True):
+        for paths, value in zip(
+            files, (path, path.with_suffix(".json"), store, store.with_suffix(".json")), strict=True
+        ):
             paths.append(str(value))
     return files
 

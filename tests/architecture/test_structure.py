@@ -16,7 +16,7 @@ PACKAGE = "conceptatlas"
 
 LEVELS = [
     {"naming", "seeds"},
-    {"sheets", "validation", "costs", "progress"},
+    {"sheets", "validation", "costs", "progress", "preflight_table"},
     {"files", "tables", "provenance", "parallel", "streaming", "masks", "inference"},
     {"datasets"},
     {"devices", "models"},

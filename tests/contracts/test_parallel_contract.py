@@ -7,6 +7,7 @@ import os
 import h5py
 import numpy as np
 import pytest
+
 from conceptatlas.parallel import dask_client, parallel_map, workers
 from planted import OPTIONS, detectors, dissect, noise, scenes
 

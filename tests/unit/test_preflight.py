@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from conceptatlas.preflight import Machine, Stage, check_study, estimate, reasons_to_refuse, table, this_machine
+from conceptatlas.preflight import check_study, estimate, reasons_to_refuse, this_machine
+from conceptatlas.preflight_table import Machine, Stage, table
 
 LARGE = Machine(disk_mb=1e9, mem_mb=1e9, cores=2)
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
+import h5py
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -38,6 +42,31 @@ def test_run_record_tells_versions_and_times(finished: Workspace) -> None:
     config = yaml.safe_load((finished.results() / "run_config.yaml").read_text())
     assert config["config"]["thresholds"]["tau"] == 0.005
     assert [row["model"] for row in config["models"]] == ["plain", "plain_random"]
+
+
+def arrays_of(path: Path) -> set[str]:
+    """Last parts of the names of all arrays of an HDF5 file."""
+    found: set[str] = set()
+
+    def note(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            found.add(name.split("/")[-1])
+
+    with h5py.File(path, "r") as file:
+        file.visititems(note)
+    return found
+
+
+def test_docs_name_every_column_and_array(finished: Workspace) -> None:
+    """docs/files.md is complete: whatever the tiny study wrote is named there."""
+    words = set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", (REPOSITORY / "docs" / "files.md").read_text()))
+    missing = set()
+    for path in finished.results().rglob("*.parquet"):
+        names = pq.read_schema(path).names
+        missing |= {f"{path.name}: {name}" for name in names if not name.startswith("_") and name not in words}
+    for path in finished.results().rglob("*.h5"):
+        missing |= {f"{path.parent.name}/{path.name}: {name}" for name in arrays_of(path) - words}
+    assert not missing
 
 
 def test_preflight_prints_and_refuses(tiny: Workspace) -> None:

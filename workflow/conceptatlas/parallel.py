@@ -89,15 +89,17 @@ def _one_thread(function: Callable[[Item], Result], item: Item) -> Result:
         return function(item)
 
 
-def parallel_map(
+def parallel_each(
     function: Callable[[Item], Result],
     items: Sequence[Item],
     *,
     threads: int = 1,
     mem_mb: int = 2000,
     description: str = "",
-) -> list[Result]:
-    """``[function(item) for item in items]``, spread over processes where that helps; results in order.
+) -> Iterator[tuple[int, Result]]:
+    """Yield (position, ``function(items[position])``) as results come, in any order, and keep none of them.
+
+    For results that are added up: integers, whose sum does not depend on the order.
 
     function : importable at module level (it is sent to other processes), pure. items : small and picklable: paths,
         names, slices, seeds; never arrays that are large or files that are open.
@@ -106,13 +108,29 @@ def parallel_map(
         threads = 1
     with _client(threads=min(threads, max(len(items), 1)), mem_mb=mem_mb) as client:
         if client is None:
-            return [_one_thread(function, item) for item in progress(items, description=description)]
+            for position, item in enumerate(progress(items, description=description)):
+                yield position, _one_thread(function, item)
+            return
         from distributed import as_completed
 
         futures = [client.submit(_one_thread, function, item, pure=False) for item in items]
-        position = {future.key: i for i, future in enumerate(futures)}
-        results: list[Any] = [None] * len(items)
+        positions = {future.key: i for i, future in enumerate(futures)}
         finished = as_completed(futures, with_results=True)
+        del futures  # a result is dropped by the workers once it has been taken
         for future, result in progress(finished, description=description, total=len(items)):
-            results[position[future.key]] = result
-        return results
+            yield positions[future.key], result
+
+
+def parallel_map(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    threads: int = 1,
+    mem_mb: int = 2000,
+    description: str = "",
+) -> list[Result]:
+    """``[function(item) for item in items]``, spread over processes where that helps; see `parallel_each`."""
+    results: list[Any] = [None] * len(items)
+    for position, result in parallel_each(function, items, threads=threads, mem_mb=mem_mb, description=description):
+        results[position] = result
+    return results

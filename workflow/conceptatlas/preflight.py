@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,39 +23,13 @@ import pyarrow.parquet as pq
 from conceptatlas import costs
 from conceptatlas.costs import SECONDS
 from conceptatlas.files import read_json, write_json
+from conceptatlas.preflight_table import Machine, Stage, size_text, table, time_text
 from conceptatlas.sheets import Row
 
 logger = logging.getLogger(__name__)
 
-LABELS_PER_IMAGE = 10
-"""Concepts an image is taken to show (Broden: 7, COCO panoptic: 10)."""
-
-ACTIVE_SHARE = 0.2
-"""Share of (image, unit) pairs with at least one value above the threshold at tau = 0.005."""
-
 RESERVE_GB = 1.0
 """Disk left free whatever happens."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What one stage needs: `seconds` on one core, `mem_mb` of its largest job, `disk_mb` of its files."""
-
-    stage: str
-    jobs: int
-    images: int
-    seconds: float
-    mem_mb: float
-    disk_mb: float
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What there is: free disk under the results, memory, cores."""
-
-    disk_mb: float
-    mem_mb: float
-    cores: int
 
 
 def this_machine(results: str | Path, limits: Mapping[str, Any]) -> Machine:
@@ -110,8 +84,8 @@ def _dataset_stages(data: Mapping[str, Row], n_images: Mapping[str, int]) -> lis
         seconds = (
             n * (each + SECONDS["list_image"] + SECONDS["index_image"]) + (row["shards"] + 2) * SECONDS["start_job"]
         )
-        mem_mb = 400 + n / row["shards"] * LABELS_PER_IMAGE * mask * 2
-        disk_mb = n * (frame + LABELS_PER_IMAGE * mask)
+        mem_mb = 400 + n / row["shards"] * costs.LABELS_PER_IMAGE * mask * 2
+        disk_mb = n * (frame + costs.LABELS_PER_IMAGE * mask)
         stages.append(Stage(f"data set {name}", row["shards"] + 2, n, seconds, mem_mb, disk_mb))
     return stages
 
@@ -161,10 +135,8 @@ def _layer_stages(
             gallery = min(units, options["gallery_units"]) * options["gallery_images"] * costs.frame_mb(112)
             layer_mem = costs.BASE_MB + workers * (200 + units * 2000 * 8 * 2 / 1e6)
             add("dissection", jobs=2, seconds=tally, mem_mb=layer_mem, disk_mb=gallery + units * 0.02)
-            active = max(1, round(units * ACTIVE_SHARE))
-            null = costs.null_s(n, active, LABELS_PER_IMAGE, row["mask_size"], options["n_permutations"])
-            masks = n * active * row["mask_size"] ** 2 / 8e6
-            add("null", seconds=null, mem_mb=costs.BASE_MB + masks)
+            null = costs.null_s(n, units, row["mask_size"], options["n_permutations"])
+            add("null", seconds=null, mem_mb=costs.BASE_MB + costs.null_mb(n, units, row["mask_size"]))
         add("figures", jobs=1, seconds=len(own) * SECONDS["figure_layer"], mem_mb=1000, disk_mb=5.0 * len(own))
     names = {"null": f"null (R = {options['n_permutations']})"}
     return [Stage(names.get(stage, stage), **values) for stage, values in total.items()]  # type: ignore[arg-type]
@@ -182,22 +154,22 @@ def reasons_to_refuse(
     if needed_mb + 1000 * RESERVE_GB > machine.disk_mb:
         largest = max(stages, key=lambda stage: stage.disk_mb)
         reasons.append(
-            f"disk: {_size(needed_mb)} more are needed and {_size(machine.disk_mb)} are free "
-            f"({_size(1000 * RESERVE_GB)} stay free); most goes to {largest.stage} ({_size(largest.disk_mb)}). Choose fewer images or layers, or "
-            "another folder with `results:`"
+            f"disk: {size_text(needed_mb)} more are needed and {size_text(machine.disk_mb)} are free "
+            f"({size_text(1000 * RESERVE_GB)} stay free); most goes to {largest.stage} "
+            f"({size_text(largest.disk_mb)}). Choose fewer images or layers, or another folder with `results:`"
         )
     hungry = max(stages, key=lambda stage: stage.mem_mb)
     if hungry.mem_mb > machine.mem_mb:
         reasons.append(
-            f"memory: a job of {hungry.stage} needs {_size(hungry.mem_mb)}, there are {_size(machine.mem_mb)}. Choose "
-            "a smaller batch, fewer dask workers, or more shards"
+            f"memory: a job of {hungry.stage} needs {size_text(hungry.mem_mb)}, there are {size_text(machine.mem_mb)}. "
+            "Choose a smaller batch, fewer dask workers, or more shards"
         )
     hours = sum(stage.seconds for stage in stages) / machine.cores / 3600
     if max_hours is not None and hours > max_hours:
         slowest = max(stages, key=lambda stage: stage.seconds)
         reasons.append(
-            f"time: about {_time(3600 * hours)} on {machine.cores} cores, preflight.max_hours is {max_hours:g}; most "
-            f"goes to {slowest.stage}"
+            f"time: about {time_text(3600 * hours)} on {machine.cores} cores, preflight.max_hours is {max_hours:g}; "
+            f"most goes to {slowest.stage}"
         )
     return reasons
 
@@ -218,7 +190,8 @@ def check_study(
     """Write the estimate, or refuse the study.
 
     listings, reports : listing.parquet of each row of `datasets`; the model reports.
-    out : preflight.json, in the folder of the results. pairs : (dataset, model) to extract. bases : rows of bases.tsv, each as costly as a layer.
+    out : preflight.json, in the folder of the results. pairs : (dataset, model) to extract.
+    bases : rows of bases.tsv, each as costly as a layer.
 
     Raises
     ------
@@ -273,59 +246,3 @@ def folder_mb(folder: str | Path) -> float:
 def print_estimate(path: str | Path) -> None:
     """Print a written estimate as a table."""
     sys.stdout.write(table(read_json(path)) + "\n")
-
-
-def table(content: Mapping[str, Any]) -> str:
-    """The estimate as a table for people."""
-    machine = Machine(**content["machine"])
-    stages = [Stage(**stage) for stage in content["stages"]]
-    rows = [("stage", "images", "jobs", "disk", "memory of a job", f"time on {machine.cores} cores")]
-    rows += [
-        (
-            stage.stage,
-            f"{stage.images:,}" if stage.images else "",
-            f"{stage.jobs:,}" if stage.jobs else "",
-            _size(stage.disk_mb) if stage.disk_mb else "",
-            _size(stage.mem_mb),
-            _time(stage.seconds / machine.cores),
-        )
-        for stage in stages
-    ]
-    rows.append(
-        (
-            "all",
-            "",
-            f"{sum(stage.jobs for stage in stages):,}",
-            _size(sum(stage.disk_mb for stage in stages)),
-            _size(max(stage.mem_mb for stage in stages)),
-            _time(sum(stage.seconds for stage in stages) / machine.cores),
-        )
-    )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]
-    rule = "-" * len(lines[0])
-    lines = [lines[0], rule, *lines[1:-1], rule, lines[-1]]
-    lines.append(
-        f"this machine: {_size(machine.disk_mb)} of disk free, {_size(machine.mem_mb)} of memory, {machine.cores} "
-        "cores; times are right within a factor of three"
-    )
-    return "\n".join(lines)
-
-
-def _size(mb: float) -> str:
-    if mb >= 1e6:
-        return f"{mb / 1e6:.1f} TB"
-    return f"{mb / 1000:.1f} GB" if mb >= 1000 else f"{mb:.0f} MB"
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 2 * 86400 else f"{seconds / 86400:.1f} days"

@@ -17,7 +17,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ PACKAGE = "conceptatlas"
 PACKAGE_ROOT = Path(__file__).parent
 LOCK_FILE = "requirements.txt"
 
+_UNSTABLE = frozenset({"kind", "type_comment", "type_ignores"})
 _BLOCKS, _BLOCK = 64, 65536
 _DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "pyyaml"}
 _APPARATUS = frozenset({"conceptatlas.jobs", "conceptatlas.progress", "conceptatlas.provenance"})  # compute no result
@@ -104,7 +105,12 @@ def _module_path(name: str) -> Path | None:
 
 
 def _parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    return _cached_parse(*_stamp(path))
+
+
+@functools.cache
+def _cached_parse(path: str, _mtime: int, _size: int) -> ast.Module:
+    return ast.parse(Path(path).read_text(encoding="utf-8"), filename=path)
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:
@@ -146,13 +152,19 @@ def _imports(tree: ast.Module, *, package: str) -> tuple[set[str], set[str]]:
     return inside, outside
 
 
-def _running(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes of a tree but those under ``if TYPE_CHECKING:``, which never run."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+def _running(tree: ast.AST) -> list[ast.Import | ast.ImportFrom]:
+    """All imports of a tree but those under ``if TYPE_CHECKING:``, which never run."""
+    found: list[ast.Import | ast.ImportFrom] = []
+    queue: list[ast.AST] = [tree]
+    while queue:
+        node = queue.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.append(node)
+        elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             continue
-        yield node
-        yield from _running(node)
+        elif not isinstance(node, ast.expr):  # imports are statements; expressions hold none
+            queue.extend(ast.iter_child_nodes(node))
+    return found
 
 
 def _tree_digest(path: Path) -> str:
@@ -161,38 +173,34 @@ def _tree_digest(path: Path) -> str:
 
 @functools.cache
 def _cached_tree_digest(path: str, _mtime: int, _size: int) -> str:
-    digest = hashlib.sha256()
-    for piece in _walk(_parse(Path(path))):
-        digest.update(piece.encode())
-        digest.update(b"\x1f")
-    return digest.hexdigest()
+    pieces: list[str] = []
+    _walk(_parse(Path(path)), pieces)
+    return hashlib.sha256("\x1f".join(pieces).encode()).hexdigest()
 
 
-def _walk(node: Any) -> Iterable[str]:
-    """The syntax tree as text without docstrings, and without what differs between Python versions.
+def _walk(node: Any, pieces: list[str]) -> None:
+    """Append the syntax tree as text without docstrings, and without what differs between Python versions.
 
     `ast.dump` and `ast.unparse` are not stable across versions; node names and fields are, once empty fields and
     `kind` (the u of u"...") are left out.
     """
     if isinstance(node, ast.AST):
-        yield type(node).__name__
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        for field, value in ast.iter_fields(node):
-            if value is None or value == [] or field in {"kind", "type_comment", "type_ignores"}:
+        pieces.append(type(node).__name__)
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if value is None or value == [] or field in _UNSTABLE:
                 continue
-            if documented and field == "body":
-                value = value[1:] if _is_docstring(value[0]) else value
-            yield field
-            yield from _walk(value)
+            pieces.append(field)
+            _walk(value, pieces)
     elif isinstance(node, list):
-        yield "["
+        pieces.append("[")
         for item in node:
-            # a bare string statement (documentation of a constant) computes nothing
+            # a bare string statement (a docstring, documentation of a constant) computes nothing
             if not _is_docstring(item):
-                yield from _walk(item)
-        yield "]"
+                _walk(item, pieces)
+        pieces.append("]")
     else:
-        yield repr(node)
+        pieces.append(repr(node))
 
 
 def _is_docstring(node: Any) -> bool:
@@ -235,8 +243,8 @@ def check_code(expected: str, found: str, *, rule: str) -> None:
     """Stop a job whose code is not the code the run was planned with: edited meanwhile, or stale on another node."""
     if expected != found:
         raise ValueError(
-            f"{rule}: the code here is not the code the run was planned with (digest {found}, planned {expected}). If it "
-            "was edited meanwhile, start the run again; if this is another machine, install the same version there"
+            f"{rule}: the code here is not the code the run was planned with (digest {found}, planned {expected}). If "
+            "it was edited meanwhile, start the run again; if this is another machine, install the same version there"
         )
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from conceptatlas.datasets.index import FORMATS
-from conceptatlas.models.index import SOURCES, needs_calibration
+from conceptatlas.models.index import SOURCES
+from conceptatlas.models.rows import needs_calibration
 from conceptatlas.naming import shard_names, unknown
 from conceptatlas.sheets import Row, parse_options, read_sheet, variables
 from conceptatlas.validation import check, read_schema, read_yaml, typed_row, with_defaults

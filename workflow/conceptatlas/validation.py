@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -109,7 +109,7 @@ def _lines(error: ValidationError) -> list[str]:
     place = ".".join(str(part) for part in error.absolute_path)
     at = f"{place}: " if place else ""
     schema: Schema = dict(error.schema) if isinstance(error.schema, Mapping) else {}
-    value, given = error.validator_value, error.instance
+    value, given = cast("Any", error.validator_value), cast("Any", error.instance)
     match error.validator:
         case "additionalProperties":
             known = list(schema.get("properties", {}))

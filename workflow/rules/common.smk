@@ -23,7 +23,8 @@ if LIBRARY not in sys.path[:1]:
 
 from conceptatlas.datasets.index import format_module
 from conceptatlas.jobs import planned_code
-from conceptatlas.models.index import source_module, weights_file
+from conceptatlas.models.index import source_module
+from conceptatlas.models.rows import weights_file
 from conceptatlas.provenance import fingerprint
 from conceptatlas.sheets import expand_row
 from conceptatlas.study import alternatives, load_study, pick

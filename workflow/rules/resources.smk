@@ -54,7 +54,6 @@ def layer_runtime(wildcards):
     null = costs.null_s(
         n_images,
         2048,
-        5,
         row["mask_size"],
         study.config["dissection"]["n_permutations"],
     )
@@ -62,9 +61,11 @@ def layer_runtime(wildcards):
 
 
 def layer_mem_mb(wildcards):
-    """Memory of a job over one layer: tallies of a wide layer for every worker, and what its imports take."""
-    workers = study.config["dask"]["workers"]
-    return costs.BASE_MB + workers * 800
+    """Memory of a job over one layer: its imports, every worker's tallies, and the masks of the null (512 units)."""
+    row = study.datasets[wildcards.dataset]
+    n_images = row["n_images"] or costs.UNKNOWN_IMAGES
+    null = costs.null_mb(n_images, 512, row["mask_size"])
+    return costs.BASE_MB + study.config["dask"]["workers"] * 800 + null
 
 
 def gpu_resources():

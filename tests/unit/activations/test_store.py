@@ -142,7 +142,7 @@ def test_an_array_of_another_shape_is_damage(tmp_path):
 
 def test_a_wrong_layer_names_the_nearest(tmp_path):
     store = write_store(tmp_path, maps_of(), layer="conv5")
-    with pytest.raises(ValueError, match="unknown layer 'conv_5'.*did you mean 'conv5'"):
+    with pytest.raises(ValueError, match=r"unknown layer 'conv_5'.*did you mean 'conv5'"):
         open_shard(store.shards[0], store.manifests[0], "conv_5")
     assert Path(store.manifests[0]).exists(), "a wrong name is no damage"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from conceptatlas.dissection.counting import (
     SUMMARY_COLUMNS,
     bootstrap_counts,

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import pearsonr
+from sklearn.metrics import average_precision_score, f1_score
+
+from conceptatlas.datasets.overlaps import read_overlaps
 from conceptatlas.dissection.confounds import candidates, confounding
 from conceptatlas.dissection.label_scores import average_precision, grid_scores, score_labels
 from conceptatlas.dissection.maps import stored_maps
-from conceptatlas.datasets.overlaps import read_overlaps
 from conceptatlas.inference.bootstrap import block_weights
 from conceptatlas.masks.cells import covered_cells
 from conceptatlas.masks.iou import iou_category
 from conceptatlas.masks.tally import tally_images
 from conceptatlas.seeds import image_block
 from planted import GEOMETRY, NAMES, SIZE, detectors, noise, primary_index, scenes, write_dataset
-from scipy.stats import pearsonr
 from slow_twins import Labels, grid_of
-from sklearn.metrics import average_precision_score, f1_score
 from tiny_stores import write_store
 
 NONE = np.full((len(NAMES), 6), -1)

@@ -66,8 +66,8 @@ def test_all_figures_of_a_model(tmp_path: Path) -> None:
     listed = [name for entry in content["figures"] for name in entry["files"]]
     assert sorted(listed) == sorted(path.name for path in out.iterdir() if path.name != "figures.json")
     assert {entry["figure"] for entry in content["figures"]} == set(SHOWS)
-    assert {"unit_gallery_conv1.png", "unit_gallery_conv1_2.png", "unit_gallery_conv2.png"} <= set(listed)
-    assert "unit_gallery_conv2_2.png" not in listed
+    assert {"unit_gallery_conv1.png", "unit_gallery_conv1~2.png", "unit_gallery_conv2.png"} <= set(listed)
+    assert "unit_gallery_conv2~2.png" not in listed
 
 
 def test_drawing_again_gives_the_same_files(tmp_path: Path) -> None:
@@ -83,6 +83,17 @@ def test_gallery_is_read_as_it_was_written(tmp_path: Path) -> None:
     gallery = read_gallery(write_layer(tmp_path, "conv1", 3)["gallery"])
     assert np.array_equal(gallery.masks, gallery_of([0, 1, 2]).masks)
     assert gallery.pictures.shape == (3, 3, 8, 8, 3)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
+def test_gallery_without_units_or_images_is_read(tmp_path: Path, shape: tuple[int, int]) -> None:
+    with h5py.File(tmp_path / "gallery.h5", "w") as file:
+        file["units"] = np.arange(shape[0])
+        file["images"], file["values"] = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.float32)
+        file["pictures"] = np.zeros((*shape, 8, 8, 3), dtype=np.uint8)
+        file["masks"] = pack(np.zeros((*shape, 8, 8), dtype=bool))
+        file.attrs["mask_size"] = 8
+    assert read_gallery(tmp_path / "gallery.h5").masks.shape == (*shape, 8, 8)
 
 
 def test_files_that_do_not_match_the_layers_are_refused(tmp_path: Path) -> None:

@@ -10,18 +10,34 @@ from conceptatlas.figures.activation_distributions import activation_distributio
 from conceptatlas.figures.iou_null import iou_against_null, null_counts
 from conceptatlas.figures.label_scores import label_scores, rank_correlation, same_best
 from conceptatlas.figures.reading import Distribution
-from conceptatlas.figures.unit_gallery import ROWS_A_PAGE, dimmed, n_pages, unit_gallery
+from conceptatlas.figures.unit_gallery import ROWS_A_PAGE, n_pages, outlines, tile, unit_gallery
 from tiny_tables import HOSTILE, gallery_of, labels_table, summary_table, unit_row, units_table, words
 
 # Gallery ----------------------------------------------------------------------------------------------------------
 
 
-def test_outside_the_mask_is_dimmed_and_inside_untouched() -> None:
-    mask = np.zeros((4, 4), dtype=bool)
-    mask[1, 2] = True
-    shown = dimmed(np.full((4, 4, 3), 200, dtype=np.uint8), mask)
-    assert shown[1, 2].tolist() == [200, 200, 200]
-    assert shown[0, 0].tolist() == [60, 60, 60]
+def test_outside_the_masks_is_dimmed_and_inside_untouched() -> None:
+    masks = np.zeros((2, 2, 4, 4), dtype=bool)
+    masks[0, 1, 1, 2] = True
+    pictures = np.full((2, 2, 4, 4, 3), 200, dtype=np.uint8)
+    mosaic, cell = tile(pictures, masks, np.array([[True, True], [True, False]]))
+    gap = (cell - 4) // 2
+    assert mosaic.shape == (2 * cell, 2 * cell, 3)
+    assert mosaic[gap + 1, cell + gap + 2].tolist() == [200, 200, 200]
+    assert mosaic[gap, gap].tolist() == [60, 60, 60]
+    assert mosaic[0, 0].tolist() == [255, 255, 255]
+    assert (mosaic[cell:, cell:] == 255).all()  # no image there
+
+
+def test_outlines_run_around_the_masks_and_close_at_the_edge() -> None:
+    masks = np.zeros((1, 2, 8, 8), dtype=bool)
+    masks[0, 1, 2:5, 0:3] = True
+    (line,) = outlines(masks, np.ones((1, 2), dtype=bool), 10)
+    x, y = line.T
+    assert (x.min(), x.max()) == (11, 14)  # second cell, gap of 1 pixel, columns 0 to 3
+    assert (y.min(), y.max()) == (3, 6)  # rows 2 to 5 below the gap
+    assert line[0].tolist() == line[-1].tolist()
+    assert outlines(masks, np.zeros((1, 2), dtype=bool), 10) == []
 
 
 def test_gallery_draws_a_row_a_unit_with_its_caption() -> None:
@@ -35,12 +51,13 @@ def test_gallery_draws_a_row_a_unit_with_its_caption() -> None:
     figure = unit_gallery(gallery, units=units, labels=labels_table(units, n_blocks=5), summary=summary_table())
     said = words(figure)
     assert "unit 9: leg part, detector IoU 0.100 [0.080, 0.120] p = 0.01, q = 0.02 confounded by table" in said
-    assert "object, no detector IoU 0.030 (no interval: 5 blocks)" in said
+    assert "object, no detector, sparse IoU 0.030 (no interval: 5 blocks)" in said
     assert "unit 11: no label dead" in said
     assert "1,234 images" in said
     (ax,) = figure.axes
-    assert len(ax.images) == 4 * 2  # the last rank has no image
-    assert ax.images[0].get_array().shape == (8, 8, 3)  # type: ignore[union-attr]
+    (mosaic,) = ax.images
+    assert mosaic.get_extent() == [0, 3, 4, 0]  # pictures of four rows and three ranks
+    assert len(ax.collections[0].get_paths()) == 4 * 2  # outlines: the last rank has no image
 
 
 def test_gallery_shows_masks_alone_where_pictures_may_not_be_shown() -> None:
@@ -51,7 +68,7 @@ def test_gallery_shows_masks_alone_where_pictures_may_not_be_shown() -> None:
     drawn = np.asarray(figure.axes[0].images[0].get_array())
     assert 77 not in drawn
     assert round(77 * 0.3) not in drawn
-    assert len(np.unique(drawn)) == 2
+    assert len(np.unique(drawn)) == 3  # mask, outside, white between
     assert "pictures of this data set are not shown" in words(figure)
 
 
@@ -62,7 +79,7 @@ def test_gallery_pages() -> None:
     assert n_pages(gallery) == 2
     figure = unit_gallery(gallery, units=units, labels=labels_table(units), summary=summary_table(), page=1)
     assert "(page 2 of 2)" in words(figure)
-    assert len(figure.axes[0].images) == 3
+    assert figure.axes[0].images[0].get_extent() == [0, 2, 3, 0]
 
 
 @pytest.mark.parametrize(("units", "ranks"), [([], 3), ([0], 0)])

@@ -22,7 +22,9 @@ def test_interval_of_a_simulated_ratio_covers_it():
     bottom = rng.integers(1, 50, size=(n_experiments, n_images))
     top = rng.binomial(bottom, np.clip(rng.normal(0.3, 0.1, size=bottom.shape), 0, 1))
     by_block = np.eye(32, dtype=np.int64)[blocks]
-    low, high = ratio_interval(top @ by_block, bottom @ by_block, weights, n_blocks_with_data=np.full(n_experiments, 32))
+    low, high = ratio_interval(
+        top @ by_block, bottom @ by_block, weights, n_blocks_with_data=np.full(n_experiments, 32)
+    )
     covered = ((low <= 0.3) & (high >= 0.3)).mean()
     assert 0.89 < covered < 0.98
     estimate = top.sum(axis=1) / bottom.sum(axis=1)

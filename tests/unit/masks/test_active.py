@@ -7,7 +7,7 @@ import pytest
 
 from conceptatlas.masks.active import cut, prepare
 from conceptatlas.masks.bitmask import unpack
-from conceptatlas.masks.tally import active_pairs, pair_masks
+from conceptatlas.masks.pairs import active_pairs, pair_masks
 from conceptatlas.masks.upsample import make_axis, unit_mask
 from slow_twins import GEOMETRIES, grid_of
 

@@ -8,8 +8,8 @@ import pytest
 from conceptatlas.masks.active import prepare
 from conceptatlas.masks.iou import iou_category
 from conceptatlas.masks.labels import best_in_category
+from conceptatlas.masks.pairs import active_pairs, pair_masks
 from conceptatlas.masks.shuffled import PackedPairs, null_labels, permutation
-from conceptatlas.masks.tally import active_pairs, pair_masks
 from slow_twins import GEOMETRIES, Labels, grid_of, random_labels, slow_tally
 
 N_CATEGORIES = 6
@@ -104,7 +104,9 @@ def test_permutations_stay_within_sources_and_leave_invalid_images():
         assert valid[order[valid]].all()
         moved += (order != np.arange(200)).sum()
     assert moved > 20 * 150
-    assert not np.array_equal(permutation(sources, valid, seed=1, replicate=0), permutation(sources, valid, seed=2, replicate=0))
+    assert not np.array_equal(
+        permutation(sources, valid, seed=1, replicate=0), permutation(sources, valid, seed=2, replicate=0)
+    )
 
 
 def test_permutations_are_uniform():

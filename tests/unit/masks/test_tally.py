@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conceptatlas.masks import tally as tally_module
-from conceptatlas.masks.tally import Tally, tally_images
+from conceptatlas.masks.tally import Tally, TallySum, tally_images
 from slow_twins import GEOMETRIES, assert_same_counts, dense_tally, grid_of, random_labels, slow_tally
 
 N_CATEGORIES = 6
@@ -41,9 +41,7 @@ def test_equals_the_slow_twin(geometry, padded):
     maps, thresholds, labels, blocks, primary, valid = scene(padded=padded)
     grid = grid_of(maps.shape[2:], labels.size, geometry)
     found = tally_of(maps, thresholds, labels.bits(), blocks, primary, grid, valid)
-    expected = slow_tally(
-        maps, thresholds, labels, blocks, primary, grid, n_categories=N_CATEGORIES, valid=valid
-    )
+    expected = slow_tally(maps, thresholds, labels, blocks, primary, grid, n_categories=N_CATEGORIES, valid=valid)
     assert expected.intersections.sum() > 0
     assert_same_counts(dense_tally(found), expected)
 
@@ -88,6 +86,10 @@ def test_shards_and_their_order_change_nothing(cuts, padded):
         for part in order:
             merged.merge(part)
         assert_equal_tallies(merged, whole)
+        total = TallySum(maps.shape[1], len(primary), N_CATEGORIES)
+        for part in order:
+            total.add(part)
+        assert_equal_tallies(total.result(), whole)
 
 
 def test_merging_is_associative():

@@ -11,13 +11,8 @@ from torch import nn
 
 import tiny_models
 from conceptatlas.models.blocks import iterate_blocks
-from conceptatlas.models.calibration import (
-    apply_calibration,
-    calibrate,
-    calibrate_model,
-    calibration_rows,
-    save_calibration,
-)
+from conceptatlas.models.calibration import calibrate, calibrate_model, calibration_rows
+from conceptatlas.models.calibration_file import apply_calibration, save_calibration
 from conceptatlas.models.index import load_model
 from conceptatlas.models.preprocessing import prepare
 from tiny_datasets import demo, frame_dataset

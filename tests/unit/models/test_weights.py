@@ -14,8 +14,9 @@ from safetensors.torch import save_file
 
 import tiny_models
 from conceptatlas.files import file_sha256
-from conceptatlas.models.index import load_model, needs_calibration, source_module, weights_file
+from conceptatlas.models.index import load_model, source_module
 from conceptatlas.models.randomise import seeded_build, shuffle_parameters
+from conceptatlas.models.rows import needs_calibration, weights_file
 from conceptatlas.models.weights import load_state, read_state, state_sha256, weighted
 
 

@@ -8,16 +8,20 @@ import pytest
 from conceptatlas import files
 
 
-def test_atomic_path_leaves_nothing_behind_on_an_error(tmp_path):
-    target = tmp_path / "new" / "result.txt"
-    with pytest.raises(RuntimeError, match="killed"), files.atomic_path(target) as part:
+def interrupted(target):
+    with files.atomic_path(target) as part:
         part.write_text("half")
         raise RuntimeError("killed")
+
+
+def test_atomic_path_leaves_nothing_behind_on_an_error(tmp_path):
+    target = tmp_path / "new" / "result.txt"
+    with pytest.raises(RuntimeError, match="killed"):
+        interrupted(target)
     assert list(target.parent.iterdir()) == []
     target.write_text("old")
-    with pytest.raises(RuntimeError), files.atomic_path(target) as part:
-        part.write_text("half")
-        raise RuntimeError
+    with pytest.raises(RuntimeError, match="killed"):
+        interrupted(target)
     assert target.read_text() == "old"
     with files.atomic_path(target) as part:
         part.write_text("new")

@@ -147,6 +147,11 @@ class Shard:
         with self._whole():
             return map_dataset(self.path, f"{self.layer}/activations")
 
+    def maxima(self) -> Array:
+        """Maximum of every map, float32 (image, unit), memory-mapped: for readers of a few images at a time."""
+        with self._whole():
+            return map_dataset(self.path, f"{self.layer}/max")
+
     def read(self, name: str) -> Array:
         """An array of the layer (``max``, ``mean``), its digest checked."""
         full = f"{self.layer}/{name}"
@@ -160,7 +165,14 @@ class Shard:
         return {name: self.read(f"histogram/{name}") for name in ("offsets", "patterns", "counts")}
 
     def verify(self) -> None:
-        """Read the activations once and compare their digest; a damaged shard sets its manifest aside and raises."""
+        """Read activations and maxima once and compare their digests.
+
+        Raises
+        ------
+        DamagedFileError
+            for a damaged shard; its manifest is set aside.
+        """
+        self.read("max")
         full = f"{self.layer}/activations"
         if full not in self.arrays:
             return

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from PIL import __version__ as pillow_version
 from PIL import features
-from tqdm import tqdm
 
 from conceptatlas.datasets.annotation_file import AnnotationWriter
 from conceptatlas.datasets.annotations import ImageAnnotations, empty_annotations, rasterise
@@ -27,6 +26,7 @@ from conceptatlas.datasets.listing import read_listing
 from conceptatlas.datasets.reader import Reader
 from conceptatlas.files import atomic_path, file_sha256, write_json
 from conceptatlas.naming import shard_bounds, shard_names, unknown
+from conceptatlas.progress import progress as show
 from conceptatlas.tables import records
 
 logger = logging.getLogger(__name__)
@@ -191,7 +191,4 @@ def _frame_task(
 
 
 def _progress(images: Iterator[FramedImage], *, total: int, shard: int, shown: bool) -> Iterable[FramedImage]:
-    bar: Iterable[FramedImage] = tqdm(
-        images, total=total, desc=f"framing shard {shard}", unit="image", mininterval=2.0, disable=not shown
-    )
-    return bar
+    return show(images, description=f"framing shard {shard}" if shown else "", total=total, unit="image")

@@ -110,7 +110,8 @@ def join_shards(
     quarantine = [bad for content in contents for bad in content["quarantine"]]
     _check_quarantine(quarantine, len(listed.images), max_quarantine=max_quarantine, name=str(row.get("dataset", "?")))
     images, digests = _index(listed.images, frames, manifests)
-    with tqdm(total=len(images), desc="joining shards", unit="image", mininterval=2.0, disable=not progress) as bar:
+    hidden = None if progress else True  # None: where no terminal shows it
+    with tqdm(total=len(images), desc="joining shards", unit="image", mininterval=2.0, disable=hidden) as bar:
         totals = _count(listed.concepts, images, annotations, manifests, bar=bar)
     counted = totals.overlaps.result()
     write_table(index, images, columns=INDEX_COLUMNS)

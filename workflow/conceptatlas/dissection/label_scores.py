@@ -21,7 +21,8 @@ from conceptatlas.masks.active import prepare
 from conceptatlas.masks.bitmask import popcount
 from conceptatlas.masks.cells import label_cells
 from conceptatlas.masks.label_bits import LabelBits
-from conceptatlas.masks.tally import N_BLOCKS, active_pairs, pair_masks
+from conceptatlas.masks.pairs import active_pairs, pair_masks
+from conceptatlas.masks.tally import N_BLOCKS
 from conceptatlas.masks.upsample import Grid
 from conceptatlas.parallel import parallel_map
 from conceptatlas.streaming.ordered import N_PATTERNS, keys_of

@@ -70,7 +70,9 @@ def read_labels(paths: list[str], *, start: int, stop: int) -> LabelBits:
             pieces.append(piece)
     pieces.sort(key=lambda piece: piece.start)
     ends = [start, *(piece.stop for piece in pieces)]
-    if not pieces or [*(piece.start for piece in pieces), stop] != ends:  # each piece begins where the one before it ends
+    if (
+        not pieces or [*(piece.start for piece in pieces), stop] != ends
+    ):  # each piece begins where the one before it ends
         raise ValueError(f"the annotations do not cover images {start}..{stop - 1}; run the framing again")
     rows_before = np.cumsum([0, *(len(piece.masks) for piece in pieces)])
     mask_row = [

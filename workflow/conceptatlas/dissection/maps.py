@@ -58,7 +58,7 @@ class StoredMaps:
 
     def read(self, shard: Shard, first: int, last: int, *, units: slice = slice(None)) -> tuple[Array, Array]:
         """See `Maps.read`; maps stay memory-mapped where possible."""
-        maximum = shard.read("max")[first:last, units]
+        maximum = shard.maxima()[first:last, units]
         return shard.activations()[first:last, units], maximum
 
 

@@ -20,11 +20,12 @@ from conceptatlas.dissection.labelled_images import Images, read_images, read_la
 from conceptatlas.dissection.maps import Maps, image_ranges, stored_maps
 from conceptatlas.files import atomic_path, read_json
 from conceptatlas.masks.active import prepare
+from conceptatlas.masks.pairs import active_pairs, pair_masks
 from conceptatlas.masks.shuffled import PackedPairs, null_labels
-from conceptatlas.masks.tally import Tally, active_pairs, pair_masks, tally_images
+from conceptatlas.masks.tally import Tally, TallySum, tally_images
 from conceptatlas.masks.upsample import Grid
 from conceptatlas.naming import CATEGORIES
-from conceptatlas.parallel import parallel_map, workers
+from conceptatlas.parallel import parallel_each, parallel_map, workers
 
 logger = logging.getLogger(__name__)
 
@@ -172,17 +173,23 @@ def tally_maps(
     threads: int = 1,
     mem_mb: int = 2000,
     description: str = "tally",
-    at_once: int = IMAGES_AT_ONCE,
+    at_once: int | None = None,
 ) -> Tally:
-    """Counts of all units over all images; image ranges are spread over Dask and add up to the same integers."""
+    """Counts of all units over all images; image ranges are spread over Dask and add up to the same integers.
+
+    at_once : images a task; default: four tasks a thread, 64 to 1024 images each.
+    """
+    if at_once is None:
+        n_images = sum(shard.n_images for shard in maps.shards)
+        at_once = min(max(-(-n_images // (4 * max(threads, 1))), 64), 1024)
     tasks = [
         _TallyTask(maps, shard, first, last, annotations, thresholds, blocks, primary_category, grid)
         for shard, first, last in image_ranges(maps.shards, at_once=at_once)
     ]
-    total = Tally.empty(maps.n_units, len(primary_category), len(CATEGORIES))
-    for piece in parallel_map(_tally_range, tasks, threads=threads, mem_mb=mem_mb, description=description):
-        total.merge(piece)
-    return total
+    total = TallySum(maps.n_units, len(primary_category), len(CATEGORIES))
+    for _, piece in parallel_each(_tally_range, tasks, threads=threads, mem_mb=mem_mb, description=description):
+        total.add(piece)
+    return total.result()
 
 
 def _tally_range(task: _TallyTask) -> Tally:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from conceptatlas.figures.facts import facts, sentences
 from conceptatlas.figures.reading import Distribution
@@ -100,3 +100,4 @@ def _panel(ax: Axes, unit: Mapping[str, Any], distribution: Distribution) -> Non
     ax.text(0, 1.03, share, transform=ax.transAxes, va="bottom", fontsize=SMALL_SIZE)
     ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

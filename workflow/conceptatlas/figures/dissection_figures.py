@@ -81,7 +81,7 @@ def plot_model(
     ----------
     layers : names, in the order of the sheet. labels, units, summaries, galleries, statistics : their files, in the
         same order.
-    folder : where the figures go: ``{figure}.png``, ``{figure}_{layer}.png``, ``unit_gallery_{layer}_2.png``.
+    folder : where the figures go: ``{figure}.png``, ``{figure}_{layer}.png``, ``unit_gallery_{layer}~2.png``.
     options : config section `figures` (dpi, formats).
     embed_images : whether pictures of the data set may be shown; otherwise galleries show the masks alone.
 
@@ -105,7 +105,8 @@ def plot_model(
     entries = []
     parts = [_Layer(*row) for row in zip(layers, labels, units, summaries, galleries, statistics, strict=True)]
     for drawn in _figures(parts, embed_images=embed_images):
-        stem = "_".join([drawn.name, *([drawn.layer] if drawn.layer else []), *([str(drawn.page)] * (drawn.page > 1))])
+        stem = f"{drawn.name}_{drawn.layer}" if drawn.layer else drawn.name
+        stem += f"~{drawn.page}" if drawn.page > 1 else ""  # no layer's name holds a ~
         paths = save_figure(
             drawn.figure, [folder / f"{stem}.{suffix}" for suffix in options["formats"]], dpi=options["dpi"]
         )

@@ -29,7 +29,7 @@ N_BINS = 40
 
 
 def null_counts(units: pd.DataFrame) -> dict[str, int]:
-    """How many units pass the cut, their own null's 95 % point, both, and the corrected test."""
+    """How many units pass the cut, their own null's 95\u00a0% point, both, and the corrected test."""
     above = units["iou_category"] > units["null_high"]
     return {
         "detectors": int(units["is_detector"].sum()),
@@ -83,7 +83,7 @@ def iou_against_null(units: pd.DataFrame, *, summary: pd.DataFrame) -> Figure:
     headline = f"{count(counts['detectors'], 'detector')}"
     if has_null:
         headline += (
-            f", {counts['both']:,} of them above their own null's 95 % point, "
+            f", {counts['both']:,} of them above their own null's 95\u00a0% point, "
             f"{counts['significant']:,} significant after correction over units"
         )
     head(figure, f"{title}: {headline}", note)

@@ -64,7 +64,8 @@ def label_bars(units: pd.DataFrame, *, summary: pd.DataFrame) -> Figure:
     n_rows = math.ceil(n_labels / LABELS_A_ROW)
     a_row = max(math.ceil(n_labels / n_rows), 4)  # rows of equal length
     width = min(PAGE_WIDTH, max(6.0, 2.4 + 0.2 * a_row))
-    figure = new_figure(width, 1.2 + 2.3 * n_rows)
+    names = [plain(name) for name in table["concept"]]
+    figure = new_figure(width, 1.1 + (1.5 + 0.075 * max(map(len, names))) * n_rows)
     axes = figure.subplots(n_rows, 1, squeeze=False, sharey=True)[:, 0]
     for row, ax in enumerate(axes):
         part = table.iloc[row * a_row : (row + 1) * a_row]
@@ -75,7 +76,7 @@ def label_bars(units: pd.DataFrame, *, summary: pd.DataFrame) -> Figure:
         faint = ax.bar(places, unsure, bottom=part["significant"], width=0.8, color=colours)
         for patch in faint:
             patch.set_alpha(UNSURE)
-        ax.set_xticks(places, [plain(name, width=24) for name in part["concept"]], rotation=90)
+        ax.set_xticks(places, names[row * a_row : (row + 1) * a_row], rotation=90)
         ax.tick_params(axis="x", length=0)
         ax.set_xlim(-0.6, a_row - 0.4)
         ax.set_ylabel("detectors (units)")

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from conceptatlas.figures.facts import facts, sentences
 from conceptatlas.figures.style import (
@@ -62,8 +63,8 @@ def label_scores(labels: pd.DataFrame, *, summary: pd.DataFrame) -> Figure:
         about.sample,
         "F1, Pearson, cosine and AUPRC on the layer's own grid over all images, IoU on the masks over images of the "
         "category",
-        f"ρ: Spearman's correlation over the units' labels; same label: the score prefers the label that IoU chose, "
-        f"among the unit's {n_ranks} best by IoU",
+        "ρ: Spearman's correlation over the units' labels",
+        f"Same label: among the unit's {n_ranks} best by IoU the score prefers the first" if n_ranks > 1 else "",
     )
     if not len(defined):
         return empty_figure(title, "No label has a defined IoU.", note)
@@ -75,6 +76,7 @@ def label_scores(labels: pd.DataFrame, *, summary: pd.DataFrame) -> Figure:
             ax.axvline(about.detector_iou, color=INK, linestyle="--", linewidth=0.8)
     for ax in axes[1]:
         ax.set_xlabel("IoU over images of the category")
+        ax.xaxis.set_major_locator(MaxNLocator(5))
     first = defined[defined["rank"] == 1]
     handles = [
         Line2D([], [], color=colour_of(name), marker=marker_of(name), linestyle="none", label=plain(name))

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter
 
 from conceptatlas.figures.facts import INTERVAL, facts, null_sentence, own_level, places, sentences
 from conceptatlas.figures.style import (
@@ -45,7 +45,8 @@ def layer_graph(summary: pd.DataFrame) -> Figure:
     unique = rows[rows["quantity"] == "unique_by_category"]
     categories = in_order(detectors.loc[detectors["value"] > 0, "category"])
     categories = in_order([*categories, *unique.loc[unique["value"] > 0, "category"]])
-    figure = new_figure(PAGE_WIDTH, 4.1)
+    names = [plain(layer) for layer in layers]
+    figure = new_figure(PAGE_WIDTH, 3.6 + 0.06 * max(map(len, names)))
     axes = figure.subplots(1, 3)
     panels: list[tuple[pd.DataFrame, str, str, Callable[[pd.DataFrame], pd.Series | float]]] = [
         (detectors, "Detectors", "detectors (units)", lambda part: 1.0),
@@ -53,17 +54,18 @@ def layer_graph(summary: pd.DataFrame) -> Figure:
         (unique, "Unique detectors", "unique detectors (labels)", lambda part: 1.0),
     ]
     for ax, (part, title, label, divisor) in zip(axes, panels, strict=True):
-        for category in [*categories, ""]:
+        for i, category in enumerate([*categories, ""]):
             own = part[part["category"] == category].set_index("layer").reindex(layers).reset_index()
-            _line(ax, own, category, divisor(own), alone=len(categories) == 1)
+            aside = 0.08 * (i - len(categories) / 2) if len(layers) == 1 else 0.0
+            _line(ax, own, category, divisor(own), alone=len(categories) == 1, aside=aside)
         ax.set_title(title)
         ax.set_ylabel(label)
         ax.set_ylim(bottom=0)
         if not categories:
             ax.text(0.5, 0.5, "no detectors", transform=ax.transAxes, ha="center", va="center")
-        _axis(ax, layers)
+        _axis(ax, names)
     whole_numbers(axes[0].yaxis)
-    axes[1].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=None))
+    axes[1].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}"))
     whole_numbers(axes[2].yaxis)
     legend_beside(axes[-1], _handles(categories, rows))
     absent = [name for name in in_order(detectors["category"]) if name not in categories]
@@ -83,9 +85,9 @@ def _units(summary: pd.DataFrame) -> str:
     return f"{count(len(per_layer), 'layer')} with {count(int(per_layer.sum()), 'unit')} in all"
 
 
-def _line(ax: Axes, own: pd.DataFrame, category: str, divisor: pd.Series | float, *, alone: bool) -> None:
+def _line(ax: Axes, own: pd.DataFrame, category: str, divisor: pd.Series | float, *, alone: bool, aside: float) -> None:
     """A category's line; the total (category "") comes with its null, and without a line where one category is all."""
-    x = np.arange(len(own))
+    x = np.arange(len(own)) + aside  # marks of a single layer stand side by side
     if category == "":
         ax.plot(x, own["null_high"] / divisor, color=OTHER, linestyle=":", marker="_", zorder=2)
         if alone:
@@ -98,13 +100,12 @@ def _line(ax: Axes, own: pd.DataFrame, category: str, divisor: pd.Series | float
     ax.vlines(x, low, high, color=colour, linewidth=0.9, alpha=0.7)
 
 
-def _axis(ax: Axes, layers: list[str]) -> None:
-    names = [plain(layer, width=18) for layer in layers]
-    turned = len(layers) > 4 or max(map(len, names)) > 8
-    ax.set_xticks(range(len(layers)), names, rotation=60 if turned else 0, ha="right" if turned else "center")
+def _axis(ax: Axes, names: list[str]) -> None:
+    turned = len(names) > 4 or max(map(len, names)) > 8
+    ax.set_xticks(range(len(names)), names, rotation=60 if turned else 0, ha="right" if turned else "center")
     for label in ax.get_xticklabels():
         label.set_rotation_mode("anchor" if turned else "default")
-    ax.set_xlim(-0.4, len(layers) - 0.6)
+    ax.set_xlim(-0.4, len(names) - 0.6)
     ax.set_xlabel("layer, in order of depth")
     grid(ax)
 

@@ -130,7 +130,8 @@ def twin_figure(summary: pd.DataFrame, *, twins: list[dict[str, str]]) -> Figure
         label.set_fontweight("bold" if is_model else "normal")
     axes[0].set_ylim(last + 0.6, -0.6)
     names = {"floor": "floor", "value": "model", "ceiling": "ceiling"}
-    handles = [Line2D([], [], label=names[role], linewidth=1.4, **look) for role, look in _LOOK.items()]
+    there = {role: look for role, look in _LOOK.items() if table[role].notna().any()}
+    handles = [Line2D([], [], label=names[role], linewidth=1.4, **look) for role, look in there.items()]
     figure.legend(handles=handles, loc="outside right center")
     head(figure, title, note)
     return figure

@@ -69,9 +69,9 @@ def unique_detectors(summary: pd.DataFrame, *, roles: dict[str, str] | None = No
         ax.set_xlim(left=0)
         whole_numbers(ax.xaxis)
         grid(ax, "x")
-    names = {
-        model: plain(model) + (f" ({plain(roles[model])})" if roles and model in roles else "") for model in models
-    }
+    names = {model: plain(model, width=40) for model in models}
+    for model in set(roles or {}) & set(models):
+        names[model] += f" ({plain((roles or {})[model], width=50)})"
     axes[0].set_yticks(
         [at for at, *_ in ticks], [names[model] if head_ else plain(layer) for _, model, layer, head_ in ticks]
     )

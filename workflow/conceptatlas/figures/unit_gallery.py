@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from contourpy import LineType, contour_generator
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -35,8 +37,10 @@ ROWS_A_PAGE = 8
 OUTSIDE_BRIGHTNESS = 0.3
 CELL = 0.92  # inches
 GAP = 0.05  # of a cell
-CAPTION = 2.55  # cells
+CAPTION = 3.0  # cells
+CAPTION_LETTERS = 28
 MASK_ONLY_GREY = 205
+OUTLINE = "#FFE94A"
 WARNING_COLOUR = "#B03A00"
 
 
@@ -75,17 +79,22 @@ def unit_gallery(
     ax = figure.add_subplot()
     ax.set(xlim=(-CAPTION, columns), ylim=(len(rows), -0.25), aspect="equal")
     ax.set_axis_off()
+    ax.set_anchor("W")
     ax.text(0, -0.08, "top images, largest maximum first  →", fontsize=SMALL_SIZE, color=QUIET)
     by_unit = {int(unit["unit"]): unit for unit in records(units)}
     first = labels[labels["rank"] == 1]
     n_blocks = dict(zip(first["unit"].astype(int), first["n_blocks_with_concept"].astype(int), strict=True))
     for row, i in enumerate(rows):
-        number_of_unit = int(gallery.units[i])
-        _caption(ax, row, by_unit[number_of_unit], n_blocks[number_of_unit], about)
-        for rank in range(n_ranks):
-            if gallery.images[i, rank] >= 0:
-                picture = gallery.pictures[i, rank] if embed_images else None
-                _tile(ax, rank, row, picture, gallery.masks[i, rank])
+        k = int(gallery.units[i])
+        _caption(ax, row, by_unit[k], n_blocks[k], about)
+    pictures = gallery.pictures[rows] if embed_images else None
+    there = gallery.images[rows] >= 0
+    mosaic, cell = tile(pictures, gallery.masks[rows], there)
+    ax.imshow(mosaic, extent=(0, n_ranks, len(rows), 0), interpolation_stage="rgba", zorder=1)
+    ax.set(xlim=(-CAPTION, columns), ylim=(len(rows), -0.25), aspect="equal")
+    lines = [line / cell for line in outlines(gallery.masks[rows], there, cell)]
+    ax.add_collection(LineCollection(lines, colors="black", linewidths=2.0, zorder=2), autolim=False)
+    ax.add_collection(LineCollection(lines, colors=OUTLINE, linewidths=1.0, zorder=3), autolim=False)
     note = sentences(
         about.sample,
         "Outlined: activation > threshold, outside dimmed"
@@ -100,54 +109,70 @@ def unit_gallery(
     return figure
 
 
-def dimmed(picture: Array | None, mask: Array) -> Array:
-    """A picture with everything outside the mask dimmed, uint8 (S, S, 3); a grey one where there is no picture."""
-    if picture is None:
-        picture = np.full((*mask.shape, 3), MASK_ONLY_GREY, dtype=np.uint8)
-    brightness = np.where(mask, 1.0, OUTSIDE_BRIGHTNESS)[..., None]
-    shown: Array = np.rint(picture * brightness).astype(np.uint8)
-    return shown
+def tile(pictures: Array | None, masks: Array, there: Array) -> tuple[Array, int]:
+    """All strips of a page as one picture, everything outside the masks dimmed, white where there is no image.
+
+    Parameters
+    ----------
+    pictures : uint8 (row, rank, S, S, 3), or None to show the masks on grey. masks : bool (row, rank, S, S).
+    there : bool (row, rank).
+
+    Returns
+    -------
+    mosaic : uint8 (row * cell, rank * cell, 3). cell : side of a picture with the gap around it, pixels.
+    """
+    n_rows, n_ranks, size, _ = masks.shape
+    gap = max(1, round(size * GAP / 2))
+    cell = size + 2 * gap
+    mosaic = np.full((n_rows, n_ranks, cell, cell, 3), 255, dtype=np.uint8)
+    brightness = np.where(masks, 1.0, OUTSIDE_BRIGHTNESS)[..., None]
+    bright: Any = MASK_ONLY_GREY if pictures is None else pictures
+    shown = np.rint(bright * brightness).astype(np.uint8)
+    mosaic[:, :, gap:-gap, gap:-gap] = np.where(there[:, :, None, None, None], shown, 255)
+    return mosaic.transpose(0, 2, 1, 3, 4).reshape(n_rows * cell, n_ranks * cell, 3), cell
 
 
-def _tile(ax: Axes, column: int, row: int, picture: Array | None, mask: Array) -> None:
-    height, width = mask.shape
-    left, right = column + GAP / 2, column + 1 - GAP / 2
-    top, bottom = row + GAP / 2, row + 1 - GAP / 2
-    ax.imshow(dimmed(picture, mask), extent=(left, right, bottom, top), interpolation="nearest", zorder=1)
-    ax.set(xlim=ax.get_xlim(), ylim=ax.get_ylim())
-    if mask.any():
-        # a ring of zeros around the mask closes outlines that meet the frame
-        x = left + (np.arange(-1, width + 1) + 0.5) / width * (right - left)
-        y = top + (np.arange(-1, height + 1) + 0.5) / height * (bottom - top)
-        inside = np.pad(mask.astype(float), 1)
-        x, y = np.clip(x, left, right), np.clip(y, top, bottom)
-        for colour, line in (("black", 2.0), ("#FFE94A", 1.0)):
-            ax.contour(x, y, inside, levels=[0.5], colors=[colour], linewidths=[line], zorder=2)
+def outlines(masks: Array, there: Array, cell: int) -> list[Array]:
+    """Outlines of all masks of a page as closed lines (point, 2) of x and y in pixels of the page's picture."""
+    size = masks.shape[-1]
+    gap = (cell - size) // 2
+    lines = []
+    for row, rank in zip(*np.nonzero(there & masks.any(axis=(2, 3))), strict=True):
+        # a ring of zeros around the mask closes outlines that meet the picture's edge
+        ringed = np.pad(masks[row, rank].astype(np.float64), 1)
+        for line in contour_generator(z=ringed, line_type=LineType.Separate).lines(0.5):
+            inside = np.clip(np.asarray(line) - 0.5, 0, size)  # index 1 of the ring is the centre of pixel 0
+            lines.append(inside + gap + np.array([rank * cell, row * cell]))
+    return lines
 
 
 def _caption(ax: Axes, row: int, unit: Row, n_blocks: int, about: Facts) -> None:
     left = -CAPTION
     ax.add_patch(Rectangle((left, row + 0.06), 0.07, 0.88, color=colour_of(unit["category"]), linewidth=0))
     bold = {"fontweight": "bold", "fontsize": BODY_SIZE}
-    lines: list[tuple[str, dict[str, Any]]] = [(f"unit {unit['unit']}: {label_of(unit)}", bold)]
+    lines: list[tuple[str, dict[str, Any]]] = [(heading_of(unit), bold), (kind_of(unit), {})]
     if pd.notna(unit["iou_category"]):
-        lines += [(category_of(unit), {}), (interval_of(unit, n_blocks), {}), (significance_of(unit, about), {})]
-    flag = flag_of(unit)
-    if flag:
-        lines.append((flag, {"color": WARNING_COLOUR}))
+        lines += [(interval_of(unit, n_blocks), {}), (significance_of(unit, about), {})]
+    if unit["is_confounded"]:
+        lines.append((f"confounded by {plain(unit['confounded_by'], width=20)}", {"color": WARNING_COLOUR}))
     for i, (text, options) in enumerate(lines):
         ax.text(left + 0.16, row + 0.08 + 0.175 * i, text, va="top", **({"fontsize": SMALL_SIZE} | options))
 
 
-def label_of(unit: Row) -> str:
-    """A unit's label, or that it has none."""
-    has_label = bool(pd.notna(unit["iou_category"]) and unit["iou_category"] > 0)
-    return plain(unit["concept"], width=22) if has_label else "no label"
+def heading_of(unit: Row) -> str:
+    """A unit's number and label, or that it has none."""
+    start = f"unit {unit['unit']}: "
+    if pd.isna(unit["iou_category"]) or unit["iou_category"] == 0:
+        return f"{start}no label"
+    return start + plain(unit["concept"], width=max(CAPTION_LETTERS - len(start), 10))
 
 
-def category_of(unit: Row) -> str:
-    """The category of a unit's label and whether the unit is a detector."""
-    return f"{plain(unit['category'])}, {'detector' if unit['is_detector'] else 'no detector'}"
+def kind_of(unit: Row) -> str:
+    """The category of a unit's label, whether the unit is a detector, and its state where that is not `live`."""
+    parts: list[str] = []
+    if pd.notna(unit["iou_category"]):
+        parts = [plain(unit["category"]), "detector" if unit["is_detector"] else "no detector"]
+    return ", ".join(parts + ([] if unit["state"] == "live" else [plain(unit["state"])]))
 
 
 def interval_of(unit: Row, n_blocks: int) -> str:
@@ -162,11 +187,3 @@ def significance_of(unit: Row, about: Facts) -> str:
     """p and q with as many digits as the number of permutations supports."""
     digits = max(2, len(str(about.n_permutations)))
     return f"p = {number(unit['p'], digits=digits)}, q = {number(unit['q'], digits=digits)}"
-
-
-def flag_of(unit: Row) -> str:
-    """What the reader must know about this unit: its state, or a concept that explains its label."""
-    flags = [] if unit["state"] == "live" else [str(unit["state"])]
-    if unit["is_confounded"]:
-        flags.append(f"confounded by {plain(unit['confounded_by'], width=20)}")
-    return ", ".join(flags)

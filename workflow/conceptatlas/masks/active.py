@@ -3,6 +3,9 @@
 Two prunings are exact because interpolation is clamped (see `masks.upsample`): a map whose maximum does not exceed T
 has an empty mask; and inside a map only cells of four neighbouring knots of which at least one exceeds T can hold an
 active pixel, while a cell whose four knots all exceed T is active throughout.
+
+Kernels that call each other stay in one file: numba's cache looks at the file of the caller only, and would go on using
+an old callee.
 """
 
 from __future__ import annotations
@@ -100,23 +103,33 @@ def active_bits(
     c_low: Array,
     c_high: Array,
     c_t: Array,
+    hot: Array,
+    top: Array,
+    bottom: Array,
+    difference: Array,
 ) -> tuple[int, int]:
     """Set the bits of pixels where the upsampled map exceeds the threshold.
 
-    values : float32 (height, width) map, border included. words : uint64, zero on entry in every word.
+    values : float32 (height, width) map, border included. words : uint64, zero on entry in every word. hot, top,
+    bottom, difference : scratch.
 
     Returns the first and one-past-last row run that were touched as pixel rows (0, 0 if none was).
     """
     lowest = 1 << 30
     highest = 0
     one = np.uint64(1)
-    top = np.empty(_WIDEST_RUN, dtype=np.float32)
-    difference = np.empty(_WIDEST_RUN, dtype=np.float32)
-    bottom = np.empty(_WIDEST_RUN, dtype=np.float32)
+    for r in range(values.shape[0]):
+        n_above = 0  # most rows of knots hold nothing above T: look at each once
+        for column in range(values.shape[1]):
+            n_above += values[r, column] > threshold
+        hot[r] = n_above > 0
     for i in range(r_first.shape[0]):
+        if not (hot[r_low[i]] or hot[r_high[i]]):
+            continue
         upper = values[r_low[i]]
         lower = values[r_high[i]]
-        touched = False
+        lowest = min(lowest, r_first[i])
+        highest = max(highest, r_last[i])
         for j in range(c_first.shape[0]):
             a = upper[c_low[j]]
             b = upper[c_high[j]]
@@ -124,7 +137,6 @@ def active_bits(
             d = lower[c_high[j]]
             if not (a > threshold or b > threshold or c > threshold or d > threshold):
                 continue
-            touched = True
             start = c_first[j]
             length = c_last[j] - start
             if a > threshold and b > threshold and c > threshold and d > threshold:
@@ -153,9 +165,41 @@ def active_bits(
                     bits |= np.uint64(value > threshold) << np.uint64(x)
                 if bits:
                     _set_run(words, y * width + start, bits)
-        if touched:
-            lowest = min(lowest, r_first[i])
-            highest = max(highest, r_last[i])
     if highest == 0:
         return 0, 0
     return lowest, highest
+
+
+@numba.njit(cache=True, nogil=True)
+def pair_bits(
+    values: Array,
+    thresholds: Array,
+    words: Array,
+    span: Array,
+    width: int,
+    r_first: Array,
+    r_last: Array,
+    r_low: Array,
+    r_high: Array,
+    r_t: Array,
+    c_first: Array,
+    c_last: Array,
+    c_low: Array,
+    c_high: Array,
+    c_t: Array,
+) -> None:
+    """`active_bits` of every pair: words uint64 (pair, word), span int64 (pair, 2) of the words that hold set bits."""
+    last_word = words.shape[1]
+    hot = np.empty(values.shape[1], dtype=np.bool_)
+    top = np.empty(_WIDEST_RUN, dtype=np.float32)
+    difference = np.empty(_WIDEST_RUN, dtype=np.float32)
+    bottom = np.empty(_WIDEST_RUN, dtype=np.float32)
+    for p in range(values.shape[0]):
+        row = words[p]
+        row[:] = 0
+        first, last = active_bits(
+            values[p], thresholds[p], row, width, r_first, r_last, r_low, r_high, r_t, c_first, c_last, c_low, c_high,
+            c_t, hot, top, bottom, difference,
+        )  # fmt: skip
+        span[p, 0] = (first * width) >> 6
+        span[p, 1] = min(last_word, (last * width + 63) >> 6)

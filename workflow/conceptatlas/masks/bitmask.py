@@ -35,7 +35,7 @@ def n_words(n_pixels: int) -> int:
 
 def pack(masks: Array) -> Array:
     """Bits of boolean masks: shape (..., height, width) -> uint8 (..., 8 * n_words(height * width))."""
-    flat = np.asarray(masks, dtype=np.bool_).reshape(*masks.shape[:-2], -1)
+    flat = np.asarray(masks, dtype=np.bool_).reshape(*masks.shape[:-2], masks.shape[-2] * masks.shape[-1])
     packed = np.packbits(flat, axis=-1, bitorder="little")
     width = 8 * n_words(flat.shape[-1])
     padding = [(0, 0)] * (packed.ndim - 1) + [(0, width - packed.shape[-1])]
@@ -78,6 +78,23 @@ def _overlaps(words: Array, out: Array) -> None:
             for w in range(words.shape[1]):
                 total += popcount(words[i, w] & words[j, w])
             out[i, j] = np.int64(total)
+
+
+@numba.njit(cache=True, nogil=True)
+def _spans(words: Array, out: Array) -> None:
+    for i in range(words.shape[0]):
+        for w in range(words.shape[1]):
+            if words[i, w]:
+                if out[i, 1] == 0:
+                    out[i, 0] = w
+                out[i, 1] = w + 1
+
+
+def word_spans(words: Array) -> Array:
+    """First and one-past-last word with a set bit, int64 (mask, 2); (0, 0) for an empty mask."""
+    out = np.zeros((len(words), 2), dtype=np.int64)
+    _spans(words, out)
+    return out
 
 
 def count(packed: Array) -> Array:

@@ -11,9 +11,10 @@ from typing import Any
 import numba
 import numpy as np
 
-from conceptatlas.masks.bitmask import popcount
+from conceptatlas.masks.bitmask import popcount, word_spans
 from conceptatlas.masks.label_bits import LabelBits
-from conceptatlas.masks.tally import PairMasks, categories_held
+from conceptatlas.masks.pairs import PairMasks
+from conceptatlas.masks.tally import categories_held
 from conceptatlas.seeds import generator
 
 Array = np.ndarray[Any, Any]
@@ -71,6 +72,7 @@ def _intersect(
     concepts: Array,
     rows: Array,
     labels: Array,
+    label_span: Array,
     holds: Array,
     intersections: Array,
     category_areas: Array,
@@ -90,9 +92,15 @@ def _intersect(
             if r < 0:
                 intersections[k, concepts[e]] += area
                 continue
+            start = max(first, label_span[r, 0])
+            stop = min(first + length, label_span[r, 1])
+            if start >= stop:
+                continue
+            mine = words[position + start - first : position + stop - first]  # slices: indices from 0 need no check
+            theirs = labels[r, start:stop]
             total = np.uint64(0)
-            for w in range(length):
-                total += popcount(words[position + w] & labels[r, first + w])
+            for w in range(stop - start):
+                total += popcount(mine[w] & theirs[w])
             intersections[k, concepts[e]] += np.int64(total)
         position += length
 
@@ -142,6 +150,7 @@ def null_labels(
     label_pixels = np.zeros(n_concepts, dtype=np.int64)
     np.add.at(label_pixels, labels.concepts[counted], labels.areas()[counted])
     holds = categories_held(labels, primary_category, n_categories)
+    label_span = word_spans(labels.words)
     value = np.zeros((n_permutations, n_units, n_categories), dtype=np.float64)
     concept = np.full((n_permutations, n_units, n_categories), -1, dtype=np.int32)
     primary = primary_category.astype(np.int64)
@@ -157,6 +166,7 @@ def null_labels(
             labels.concepts,
             labels.rows,
             labels.words,
+            label_span,
             holds,
             intersections,
             category_areas,

@@ -13,60 +13,21 @@ from typing import Any
 import numba
 import numpy as np
 
-from conceptatlas.masks.active import Cutting, active_bits, arguments, prepare
-from conceptatlas.masks.bitmask import n_words, popcount
+from conceptatlas.masks.active import prepare
+from conceptatlas.masks.bitmask import popcount
 from conceptatlas.masks.label_bits import LabelBits
-from conceptatlas.masks.upsample import Grid, framed
+from conceptatlas.masks.pairs import active_pairs, pair_masks
+from conceptatlas.masks.upsample import Grid
 
 Array = np.ndarray[Any, Any]
 
 N_BLOCKS = 32
-_PAIRS_AT_ONCE = 1024  # 1.6 MB of scratch bits at S = 112: stays in the second-level cache
+_DENSE = ("areas", "category_areas", "label_pixels", "label_images", "pixels", "images")
+_PAIRS_AT_ONCE = 512  # 0.8 MB of scratch bits at S = 112: stays in the second-level cache
 
 
 @numba.njit(cache=True, nogil=True)
-def _pair_masks(
-    values: Array,
-    thresholds: Array,
-    words: Array,
-    span: Array,
-    width: int,
-    r_first: Array,
-    r_last: Array,
-    r_low: Array,
-    r_high: Array,
-    r_t: Array,
-    c_first: Array,
-    c_last: Array,
-    c_low: Array,
-    c_high: Array,
-    c_t: Array,
-) -> None:
-    last_word = words.shape[1]
-    for p in range(values.shape[0]):
-        row = words[p]
-        row[:] = 0
-        first, last = active_bits(
-            values[p], thresholds[p], row, width, r_first, r_last, r_low, r_high, r_t, c_first, c_last, c_low, c_high,
-            c_t,
-        )  # fmt: skip
-        span[p, 0] = (first * width) >> 6
-        span[p, 1] = min(last_word, (last * width + 63) >> 6)
-
-
-@numba.njit(cache=True, nogil=True)
-def _areas(words: Array, span: Array, images: Array, ignore: Array, has_ignore: bool, areas: Array) -> None:
-    for p in range(words.shape[0]):
-        total = np.uint64(0)
-        for w in range(span[p, 0], span[p, 1]):
-            if has_ignore:
-                words[p, w] &= ~ignore[images[p], w]
-            total += popcount(words[p, w])
-        areas[p] = np.int64(total)
-
-
-@numba.njit(cache=True, nogil=True)
-def _intersect(
+def _count(
     words: Array,
     span: Array,
     areas: Array,
@@ -76,80 +37,34 @@ def _intersect(
     concepts: Array,
     rows: Array,
     labels: Array,
+    holds: Array,
+    block: int,
     out: Array,
+    unit_areas: Array,
+    category_areas: Array,
 ) -> None:
+    """Add the pairs of one block: intersections to out (unit, concept), areas to the column of their block."""
     for p in range(words.shape[0]):
-        if areas[p] == 0:
+        area = areas[p]
+        if area == 0:
             continue
         n = images[p]
         k = units[p]
+        mine = words[p, span[p, 0] : span[p, 1]]  # slices: indices from 0 need no check of their sign
+        unit_areas[k, block] += area
+        for category in range(holds.shape[1]):
+            if holds[n, category]:
+                category_areas[k, category, block] += area
         for e in range(offsets[n], offsets[n + 1]):
             r = rows[e]
             if r < 0:
-                out[k, concepts[e]] += areas[p]
+                out[k, concepts[e]] += area
                 continue
+            theirs = labels[r, span[p, 0] : span[p, 1]]
             total = np.uint64(0)
-            for w in range(span[p, 0], span[p, 1]):
-                total += popcount(words[p, w] & labels[r, w])
+            for w in range(mine.shape[0]):
+                total += popcount(mine[w] & theirs[w])
             out[k, concepts[e]] += np.int64(total)
-
-
-@dataclass(frozen=True)
-class PairMasks:
-    """Masks of the pairs (image, unit) that are active anywhere.
-
-    images, units : int64, shape (pair,): position of the image and of the unit.
-    words : uint64, shape (pair, word): the mask, ignored pixels removed.
-    span : int64, shape (pair, 2): words span[p, 0] .. span[p, 1]-1 hold all set bits of pair p.
-    areas : int64, shape (pair,): active pixels.
-    """
-
-    images: Array
-    units: Array
-    words: Array
-    span: Array
-    areas: Array
-
-
-def active_pairs(maximum: Array, thresholds: Array, grid: Grid) -> tuple[Array, Array]:
-    """Positions (image, unit) of the pairs that can have a non-empty mask: max_ij A > T_k.
-
-    maximum : float32 (image, unit); thresholds : float32 (unit,). With ``padding: zero`` the border counts as a knot.
-    """
-    top = maximum
-    if grid.zero_border and grid.order == "upsample_then_threshold":
-        top = np.maximum(maximum, 0)
-    images, units = np.nonzero(top > thresholds)
-    return images, units
-
-
-def pair_masks(
-    maps: Array,
-    thresholds: Array,
-    images: Array,
-    units: Array,
-    grid: Grid,
-    cutting: Cutting,
-    *,
-    ignore: Array | None = None,
-) -> PairMasks:
-    """Upsampled masks of the given pairs.
-
-    maps : float16 or float32, shape (image, unit, height, width). ignore : uint64 (image, word) or None.
-    """
-    values = maps[images, units].astype(np.float32)
-    levels = thresholds[units].astype(np.float32)
-    if grid.order == "threshold_then_upsample":
-        values = (values > levels[:, None, None]).astype(np.float32)
-        levels = np.full(len(levels), 0.5, dtype=np.float32)
-    values = np.ascontiguousarray(framed(values, grid))
-    words = np.empty((len(images), n_words(cutting.n_pixels)), dtype=np.uint64)
-    span = np.empty((len(images), 2), dtype=np.int64)
-    areas = np.empty(len(images), dtype=np.int64)
-    _pair_masks(values, levels, words, span, cutting.width, *arguments(cutting))
-    nothing = np.zeros((1, 1), dtype=np.uint64)
-    _areas(words, span, images, nothing if ignore is None else ignore, ignore is not None, areas)
-    return PairMasks(images, units, words, span, areas)
 
 
 @dataclass
@@ -199,7 +114,7 @@ class Tally:
 
     def merge(self, other: Tally) -> None:
         """Add the counts of other images (another shard)."""
-        for name in ("areas", "category_areas", "label_pixels", "label_images", "pixels", "images"):
+        for name in _DENSE:
             getattr(self, name).__iadd__(getattr(other, name))
         unit = np.concatenate([self.unit, other.unit])
         concept = np.concatenate([self.concept, other.concept])
@@ -235,6 +150,34 @@ class Tally:
     def state(self) -> dict[str, Array]:
         """All arrays by name, for storage."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+class TallySum:
+    """Adds up tallies of many runs of images: intersections in a dense table, so that each costs its own entries only.
+
+    The table takes 256 bytes a (unit, concept): 0.6 GB for 2048 units and Broden's 1197 concepts.
+    """
+
+    def __init__(self, n_units: int, n_concepts: int, n_categories: int) -> None:
+        self._total = Tally.empty(n_units, n_concepts, n_categories)
+        self._dense = np.zeros((n_units, n_concepts, N_BLOCKS), dtype=np.int64)
+
+    def add(self, tally: Tally) -> None:
+        """Add the counts of other images."""
+        np.add.at(self._dense, (tally.unit, tally.concept, tally.block), tally.intersections)
+        for name in _DENSE:
+            getattr(self._total, name).__iadd__(getattr(tally, name))
+
+    def result(self) -> Tally:
+        """The sum."""
+        flat = self._dense.reshape(-1)
+        touched = np.flatnonzero(flat != 0)
+        pair, block = np.divmod(touched, N_BLOCKS)
+        unit, concept = np.divmod(pair, max(self._dense.shape[1], 1))
+        total = self._total
+        total.unit, total.concept = unit.astype(np.int32), concept.astype(np.int32)
+        total.block, total.intersections = block.astype(np.int32), flat[touched]
+        return total
 
 
 def tally_images(
@@ -279,7 +222,7 @@ def tally_images(
         for start in range(0, len(images), _PAIRS_AT_ONCE):
             piece = slice(start, start + _PAIRS_AT_ONCE)
             masks = pair_masks(maps, thresholds, images[piece], units[piece], grid, cutting, ignore=labels.ignore)
-            _intersect(
+            _count(
                 masks.words,
                 masks.span,
                 masks.areas,
@@ -289,15 +232,16 @@ def tally_images(
                 labels.concepts,
                 labels.rows,
                 labels.words,
+                holds,
+                int(block),
                 intersections,
+                tally.areas,
+                tally.category_areas,
             )
-            np.add.at(tally.areas[:, block], masks.units, masks.areas)
-            for category in range(n_categories):
-                inside = holds[masks.images, category]
-                np.add.at(tally.category_areas[:, category, block], masks.units[inside], masks.areas[inside])
-        unit, concept = np.nonzero(intersections)
-        pieces.append((unit, concept, int(block), intersections[unit, concept]))
-        intersections[unit, concept] = 0
+        touched = np.flatnonzero(intersections.ravel() != 0)  # of booleans: ten times faster than of integers
+        unit, concept = np.divmod(touched, n_concepts)
+        pieces.append((unit, concept, int(block), intersections.ravel()[touched]))
+        intersections[:] = 0
     if pieces:
         tally.unit = np.concatenate([p[0] for p in pieces]).astype(np.int32)
         tally.concept = np.concatenate([p[1] for p in pieces]).astype(np.int32)

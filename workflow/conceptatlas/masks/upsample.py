@@ -83,8 +83,7 @@ def axis(positions: Array, knots: Array, *, zero_border: bool = False) -> Axis:
         raise ValueError(f"knots must ascend strictly; got {np.array2string(knots, threshold=8)}")
     if zero_border:
         step = float(np.diff(knots).mean()) if len(knots) > 1 else float(positions[-1] - positions[0] + 1)
-        knots = np.pad(knots, 1)
-        knots[0], knots[-1] = knots[1] - step, knots[-2] + step
+        knots = np.concatenate([[knots[0] - step], knots, [knots[-1] + step]]).astype(np.float64)
     inside = np.clip(positions, knots[0], knots[-1])
     high = np.clip(np.searchsorted(knots, inside, side="right"), 1, max(len(knots) - 1, 1))
     if len(knots) == 1:
@@ -103,6 +102,7 @@ def make_axis(
     centres : for ``receptive_field``: position of every knot as a fraction (0..1) of the frame.
     """
     zero = padding == "zero"
+    pixels: Array
     if upsample == "half_pixel":
         pixels = (np.arange(n_pixels) + 0.5) * n_knots / n_pixels - 0.5
         return axis(pixels, np.arange(n_knots), zero_border=zero)

@@ -14,26 +14,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from conceptatlas.datasets.frame_file import map_frames
-from conceptatlas.files import atomic_path, file_sha256, read_json
+from conceptatlas.files import read_json
 from conceptatlas.models.arithmetic import exact_arithmetic
+from conceptatlas.models.calibration_file import BUFFERS, save_calibration
 from conceptatlas.models.index import load_model
 from conceptatlas.models.loaded import LoadedModel
 from conceptatlas.models.preprocessing import prepare
 from conceptatlas.models.weights import State
-from conceptatlas.naming import nearest
 from conceptatlas.seeds import generator
 
 logger = logging.getLogger(__name__)
 
 CALIBRATION_IMAGES = 256
 CALIBRATION_BATCH = 32
-_BUFFERS = ("running_mean", "running_var")
 
 
 def calibration_rows(valid: np.ndarray[Any, Any], *, n: int = CALIBRATION_IMAGES, seed: int = 0) -> list[int]:
@@ -99,7 +96,7 @@ def calibrate(
             for start in range(0, len(frames) - batch + 1, batch):
                 model.module(prepare(frames[start : start + batch], model, device=device))
         state = {
-            f"{name}.{b}": getattr(layer, b).detach().cpu().clone() for name, layer in norms.items() for b in _BUFFERS
+            f"{name}.{b}": getattr(layer, b).detach().cpu().clone() for name, layer in norms.items() for b in BUFFERS
         }
     finally:
         for name, layer in norms.items():
@@ -144,50 +141,5 @@ def calibrate_model(
 
 
 def _copies(layer: nn.Module) -> dict[str, torch.Tensor]:
-    names = (*_BUFFERS, "num_batches_tracked")
+    names = (*BUFFERS, "num_batches_tracked")
     return {name: getattr(layer, name).detach().clone() for name in names if getattr(layer, name) is not None}
-
-
-def save_calibration(path: str | Path, state: State, *, about: dict[str, str] | None = None) -> None:
-    """Write the state as safetensors, atomically; `about` becomes the file's metadata (values are text)."""
-    with atomic_path(path) as part:
-        save_file(
-            {name: tensor.contiguous() for name, tensor in state.items()},
-            part,
-            metadata={"n_layers": str(len(state) // 2)} | (about or {}),
-        )
-
-
-def apply_calibration(model: LoadedModel, path: str | Path) -> None:
-    """Put the statistics of a calibration file into a model and record the file's sha256.
-
-    Raises
-    ------
-    ValueError
-        for a missing or damaged file, or one that was made for another network.
-    """
-    path = Path(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
-    except (SafetensorError, FileNotFoundError) as error:
-        raise ValueError(f"calibration file {path} cannot be read ({error}); delete it and run again") from None
-    own = {
-        f"{name}.{buffer}": getattr(layer, buffer)
-        for name, layer in model.module.named_modules()
-        if isinstance(layer, _BatchNorm) and layer.running_mean is not None
-        for buffer in _BUFFERS
-    }
-    strangers = sorted(set(own) ^ set(state))
-    strangers += [name for name in own if name in state and own[name].shape != state[name].shape]
-    if strangers:
-        close = nearest(strangers[0], own)
-        raise ValueError(
-            f"calibration file {path} was made for another network than model {model.name!r}: {strangers[0]} does not "
-            f"agree ({len(strangers)} such entries)" + (f"; nearest: {', '.join(close)}" if close else "")
-        )
-    with torch.no_grad():
-        for name, values in state.items():
-            own[name].copy_(values)
-    model.calibration_sha256 = file_sha256(path)
-    logger.info("model %s: batch-norm statistics of %d layers from %s", model.name, len(own) // 2, path)

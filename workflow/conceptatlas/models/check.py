@@ -10,11 +10,13 @@ from typing import Any
 
 import torch
 
+from conceptatlas.models.cost import multiply_adds
 from conceptatlas.models.geometry import map_geometry
 from conceptatlas.models.hooks import ActivationHooks, find_module
-from conceptatlas.models.index import load_model, needs_calibration
+from conceptatlas.models.index import load_model
 from conceptatlas.models.loaded import LoadedModel
 from conceptatlas.models.preprocessing import prepare
+from conceptatlas.models.rows import needs_calibration
 from conceptatlas.models.trace import RECTIFIED, ModuleCall, trace_modules
 from conceptatlas.seeds import generator
 
@@ -36,9 +38,10 @@ def check_model(row: Row, layer_rows: list[Row], *, device: str = "cpu") -> dict
 
     Returns
     -------
-    report : plain values; model, source, input_size, preprocessing, weights_sha256, n_parameters, n_classes, n_modules,
-        n_hookable, modules (the hookable ones: name, class, shape, depth), torch (version), and layers: layer ->
-        module, class, kind, n_units, height, width, dtype, depth, clipped, before_clip, rectified, notes, geometry
+    report : plain values; model, source, input_size, preprocessing, weights_sha256, n_parameters, gmac (10^9
+        multiply-adds a picture), n_classes, n_modules, n_hookable, modules (the hookable ones: name, class, shape,
+        depth), torch (version), and layers: layer -> module, class, kind, n_units, height, width, dtype, depth,
+        clipped, before_clip, rectified, notes, geometry
         (`geometry.map_geometry`).
 
     Raises
@@ -63,6 +66,7 @@ def check_model(row: Row, layer_rows: list[Row], *, device: str = "cpu") -> dict
         "preprocessing": model.preprocessing,
         "weights_sha256": model.weights_sha256,
         "n_parameters": sum(p.numel() for p in model.module.parameters()),
+        "gmac": multiply_adds(model),
         "n_classes": len(model.classes) if model.classes is not None else None,
         "n_modules": len(calls),
         "n_hookable": sum(call.hookable for call in calls.values()),

@@ -10,6 +10,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conceptatlas.models.rows import needs_calibration
 from conceptatlas.naming import check_name, unknown
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ SOURCES: dict[str, str] = {
 }
 """Column `source` of models.tsv -> ``module:function``."""
 
-RANDOM = "random"
-SHUFFLED = "shuffled:"
-
 
 def source_entry(source: str) -> str:
     """The ``module:function`` of a source; an unknown one raises ValueError with the nearest names."""
@@ -36,26 +34,6 @@ def source_entry(source: str) -> str:
 def source_module(row: dict[str, Any]) -> str:
     """The module that loads a row: what `provenance.code_digest` follows besides this index."""
     return source_entry(str(row.get("source", ""))).partition(":")[0]
-
-
-def needs_calibration(row: dict[str, Any]) -> bool:
-    """Whether the row is a random or shuffled twin, whose batch-norm statistics are estimated on the data set first."""
-    weights = str(row.get("weights", ""))
-    return weights == RANDOM or weights.startswith(SHUFFLED)
-
-
-def weights_file(row: dict[str, Any]) -> str:
-    """The local weights file a row names, "" where it names none: an input of the rules that run the model.
-
-    A registry name holds no separator and no dot; everything else is a path.
-    """
-    weights = str(row.get("weights", "")).removeprefix(SHUFFLED)
-    return weights if weights != RANDOM and looks_like_path(weights) else ""
-
-
-def looks_like_path(weights: str) -> bool:
-    """Whether a `weights` cell names a file rather than an entry of a registry."""
-    return any(sign in weights for sign in "/\\.")
 
 
 def load_model(row: dict[str, Any], *, calibration: str | Path | None = None) -> LoadedModel:
@@ -83,7 +61,7 @@ def load_model(row: dict[str, Any], *, calibration: str | Path | None = None) ->
                 f"model {model.name!r} has trained weights {row.get('weights', '')!r}: its batch-norm statistics are "
                 "its own; calibration is for `random` and `shuffled:` weights"
             )
-        from conceptatlas.models.calibration import apply_calibration
+        from conceptatlas.models.calibration_file import apply_calibration
 
         apply_calibration(model, calibration)
     return model

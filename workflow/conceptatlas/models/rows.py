@@ -1,8 +1,14 @@
-"""Cells of a row of models.tsv as values, with errors that name the model, the column and what was expected."""
+"""Cells of a row of models.tsv as values, with errors that name the model, the column and what was expected.
+
+Nothing here imports torch, so rules can use it while Snakemake parses.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+
+RANDOM = "random"
+SHUFFLED = "shuffled:"
 
 
 def text_cell(row: dict[str, Any], column: str, default: str = "") -> str:
@@ -36,6 +42,26 @@ def triple_cell(row: dict[str, Any], column: str, default: tuple[float, float, f
     if len(numbers) != 3:
         raise _unfit(row, column, text, "three numbers r,g,b in 0..1 (or one for all channels)")
     return numbers[0], numbers[1], numbers[2]
+
+
+def needs_calibration(row: dict[str, Any]) -> bool:
+    """Whether the row is a random or shuffled twin, whose batch-norm statistics are estimated on the data set first."""
+    weights = str(row.get("weights", ""))
+    return weights == RANDOM or weights.startswith(SHUFFLED)
+
+
+def weights_file(row: dict[str, Any]) -> str:
+    """The local weights file a row names, "" where it names none: an input of the rules that run the model.
+
+    A registry name holds no separator and no dot; everything else is a path.
+    """
+    weights = str(row.get("weights", "")).removeprefix(SHUFFLED)
+    return weights if weights != RANDOM and looks_like_path(weights) else ""
+
+
+def looks_like_path(weights: str) -> bool:
+    """Whether a `weights` cell names a file rather than an entry of a registry."""
+    return any(sign in weights for sign in "/\\.")
 
 
 def _unfit(row: dict[str, Any], column: str, text: str, expected: str) -> ValueError:

@@ -13,9 +13,8 @@ import torch
 import torchvision
 from torch import nn
 
-from conceptatlas.models.index import SHUFFLED, looks_like_path
 from conceptatlas.models.loaded import IMAGENET_MEAN, IMAGENET_STD, LoadedModel
-from conceptatlas.models.rows import integer_cell, text_cell, triple_cell
+from conceptatlas.models.rows import SHUFFLED, integer_cell, looks_like_path, text_cell, triple_cell
 from conceptatlas.models.weights import State, weighted
 from conceptatlas.naming import unknown
 

@@ -19,10 +19,9 @@ from typing import Any
 from torch import nn
 
 from conceptatlas.files import file_sha256
-from conceptatlas.models.index import RANDOM, SHUFFLED
 from conceptatlas.models.loaded import IMAGENET_MEAN, IMAGENET_STD, LoadedModel
 from conceptatlas.models.randomise import seeded_build, shuffle_parameters
-from conceptatlas.models.rows import integer_cell, text_cell, triple_cell
+from conceptatlas.models.rows import RANDOM, SHUFFLED, integer_cell, text_cell, triple_cell
 from conceptatlas.models.weights import check_sha256, load_state, read_state, state_sha256
 from conceptatlas.naming import unknown
 

@@ -19,9 +19,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from conceptatlas.files import file_sha256
-from conceptatlas.models.index import RANDOM, SHUFFLED, looks_like_path
 from conceptatlas.models.randomise import seeded_build, shuffle_parameters
-from conceptatlas.models.rows import integer_cell, text_cell
+from conceptatlas.models.rows import RANDOM, SHUFFLED, integer_cell, looks_like_path, text_cell
 from conceptatlas.naming import nearest
 
 logger = logging.getLogger(__name__)
