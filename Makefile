@@ -25,6 +25,9 @@ install: $(VENV)/.installed
 
 install-dev: $(VENV)/.installed-dev
 
+# On a busy machine threads of several jobs spin against each other: tests use one.
+test test-long: export OMP_NUM_THREADS := 1
+
 test: $(VENV)/.installed-dev
 	pytest $(TESTS) -m "not long" $(PYTEST_ARGS)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from conceptatlas.masks import tally as tally_module
+from conceptatlas.masks.label_bits import LabelBits
 from conceptatlas.masks.tally import Tally, TallySum, tally_images
 from slow_twins import GEOMETRIES, assert_same_counts, dense_tally, grid_of, random_labels, slow_tally
 
@@ -171,3 +172,19 @@ def test_label_areas_and_selection():
     chosen = bits.select(np.array([4, 1, 1]))
     expected = [int(mask.sum()) for n in (4, 1, 1) for (i, _), mask in merged if i == n]
     assert chosen.areas().tolist() == expected
+
+
+@pytest.mark.parametrize("masks", [True, False])
+@pytest.mark.parametrize("padded", [True, False])
+def test_saved_labels_map_back(tmp_path, masks, padded):
+    """Also where every label is of the whole image, so that there is no mask to map."""
+    labels = random_labels(np.random.default_rng(3), n_images=6, n_concepts=5, size=9, padded=padded)
+    if not masks:
+        labels.rows = [(image, concept, None) for image, concept, _ in labels.rows]
+    bits = labels.bits()
+    bits.save(tmp_path / "labels")
+    again = LabelBits.load(tmp_path / "labels", n_pixels=81)
+    for name in ("offsets", "concepts", "rows", "words"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(bits, name), err_msg=name)
+    assert (again.ignore is None) == (bits.ignore is None)
+    np.testing.assert_array_equal(again.areas(), bits.areas())

@@ -6,7 +6,6 @@ can be compared. Directions are computed block by block from the stored activati
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from conceptatlas.dissection.labels import write_labels
 from conceptatlas.dissection.linear_bases import fit_basis
 from conceptatlas.dissection.maps import Maps, ProjectedMaps
 from conceptatlas.dissection.tally import write_tally
-from conceptatlas.files import read_json
+from conceptatlas.files import read_json, scratch_beside
 from conceptatlas.sheets import Row
 from conceptatlas.streaming.histogram import PatternHistogram
 
@@ -70,8 +69,8 @@ def dissect_basis(
     measured = measure_units(
         projected_histogram(maps), lambda: _blocks(maps), taus=taus, definition=thresholds["definition"]
     )
-    with tempfile.TemporaryDirectory(prefix="conceptatlas-") as scratch:
-        tally = Path(scratch) / "tally.h5"
+    with scratch_beside(summary) as scratch:
+        tally = scratch / "tally.h5"
         write_tally(
             maps,
             dict(zip(taus, measured["thresholds"], strict=True)),

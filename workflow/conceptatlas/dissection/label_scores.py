@@ -71,6 +71,7 @@ def score_labels(
     candidates: Array,
     blocks: Array,
     grid: Grid,
+    scratch: str | Path | None = None,
     threads: int = 1,
     mem_mb: int = 2000,
 ) -> LabelScores:
@@ -80,10 +81,11 @@ def score_labels(
     ----------
     thresholds : float32 (unit,). maximum : float32 (unit,), largest absolute value of each unit (the fixed point).
     top : int (unit, rank): concept indices, best first. candidates : int (concept, candidate): concepts that hold most
-    of a concept's pixels, -1 where there are fewer. blocks : int (image,).
+    of a concept's pixels, -1 where there are fewer. blocks : int (image,). scratch : folder for intermediate files that
+    all workers see; default the system's own, for one machine.
     """
-    with tempfile.TemporaryDirectory(prefix="conceptatlas-") as scratch:
-        cells = str(Path(scratch) / "cells.npz")
+    with tempfile.TemporaryDirectory(prefix=".label-scores-", dir=scratch) as folder:
+        cells = str(Path(folder) / "cells.npz")
         _write_cells(cells, maps, annotations)
         tasks = [
             _Task(maps, units, annotations, cells, thresholds[units], maximum[units], top[units],

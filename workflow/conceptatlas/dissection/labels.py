@@ -166,6 +166,7 @@ def write_labels(
         candidates=holders,
         blocks=images.blocks,
         grid=grid,
+        scratch=Path(units).parent,
         threads=threads,
         mem_mb=mem_mb,
     )

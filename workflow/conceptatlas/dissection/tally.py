@@ -18,8 +18,9 @@ import numpy as np
 from conceptatlas.activations.summary import layer_grid
 from conceptatlas.dissection.labelled_images import Images, read_images, read_labels, read_vocabulary
 from conceptatlas.dissection.maps import Maps, image_ranges, stored_maps
-from conceptatlas.files import atomic_path, read_json
+from conceptatlas.files import atomic_path, read_json, scratch_beside
 from conceptatlas.masks.active import prepare
+from conceptatlas.masks.label_bits import LabelBits
 from conceptatlas.masks.pairs import active_pairs, pair_masks
 from conceptatlas.masks.shuffled import PackedPairs, null_labels
 from conceptatlas.masks.tally import Tally, TallySum, tally_images
@@ -50,9 +51,9 @@ class _TallyTask(NamedTuple):
 class _NullTask(NamedTuple):
     maps: Maps
     units: slice
-    annotations: list[str]
+    labels: Path
     thresholds: Array
-    images: Images
+    sources: Array
     primary_category: Array
     grid: Grid
     n_permutations: int
@@ -123,6 +124,7 @@ def write_tally(
     images = read_images(index)
     vocabulary = read_vocabulary(concepts)
     with (
+        scratch_beside(out) as scratch,
         atomic_path(out) as part,
         h5py.File(part, "w", libver="latest") as file,
         workers(threads=threads, mem_mb=mem_mb),
@@ -153,6 +155,7 @@ def write_tally(
             grid=grid,
             n_permutations=n_permutations,
             seed=seed,
+            scratch=scratch,
             threads=threads,
             mem_mb=mem_mb,
         )
@@ -221,14 +224,18 @@ def null_of_maps(
     grid: Grid,
     n_permutations: int,
     seed: int,
+    scratch: Path,
     threads: int = 1,
     mem_mb: int = 2000,
 ) -> tuple[Array, Array]:
     """Best iou_category and concept of every unit in every category under permuted labels (`masks.shuffled`).
 
     Tasks are blocks of units: each packs its masks once and walks through all permutations, so that memory stays
-    bounded and results do not depend on the blocks.
+    bounded and results do not depend on the blocks. The labels of all images (2 GB for Broden) are written to
+    `scratch` once and mapped, so that workers share one copy.
     """
+    labels = scratch / "labels"
+    read_labels(annotations, start=0, stop=maps.shards[-1].stop).save(labels)
     n_images = len(images.ids)
     bytes_a_unit = max(1, n_images // 5) * (grid.shape[0] * grid.shape[1] // 8)  # a fifth of the images, whole masks
     fitting = max(1, int(mem_mb * 1e6 / max(threads, 1) / 3 / bytes_a_unit))
@@ -238,9 +245,9 @@ def null_of_maps(
         _NullTask(
             maps,
             slice(first, min(first + at_once, maps.n_units)),
-            annotations,
+            labels,
             thresholds,
-            images,
+            images.sources,
             primary_category,
             grid,
             n_permutations,
@@ -258,7 +265,7 @@ def _null_block(task: _NullTask) -> tuple[Array, Array]:
     cutting = prepare(task.grid)
     thresholds = task.thresholds[task.units]
     valid = np.concatenate([shard.valid for shard in task.maps.shards])
-    labels = read_labels(task.annotations, start=0, stop=len(valid))
+    labels = LabelBits.load(task.labels, n_pixels=cutting.n_pixels)
     for s, first, last in image_ranges(task.maps.shards, at_once=IMAGES_AT_ONCE):
         shard = task.maps.shards[s]
         maps, maximum = task.maps.read(shard, first, last, units=task.units)
@@ -277,7 +284,7 @@ def _null_block(task: _NullTask) -> tuple[Array, Array]:
         meta,
         labels,
         task.primary_category,
-        task.images.sources,
+        task.sources,
         valid,
         n_units=len(thresholds),
         n_categories=len(CATEGORIES),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,25 @@ class LabelBits:
             return np.full(self.n_images, self.n_pixels, dtype=np.int64)
         ignored: Array = count(np.ascontiguousarray(self.ignore).view(np.uint8))
         return self.n_pixels - ignored
+
+    def save(self, folder: Path) -> None:
+        """Write the arrays as .npy files; `LabelBits.load` maps them, so that workers share one copy in memory."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("offsets", "concepts", "rows", "words", "ignore"):
+            if getattr(self, name) is not None:
+                np.save(folder / f"{name}.npy", getattr(self, name))
+
+    @classmethod
+    def load(cls, folder: Path, *, n_pixels: int) -> LabelBits:
+        """Map what `save` wrote."""
+        arrays = {
+            # copy-on-write: numba compiles read-only arrays a second time
+            name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="c"))
+            if (folder / f"{name}.npy").exists()
+            else None
+            for name in ("offsets", "concepts", "rows", "words", "ignore")
+        }
+        return cls(**arrays, n_pixels=n_pixels)  # type: ignore[arg-type]
 
     def select(self, images: Array) -> LabelBits:
         """The labels of the given images (positions), in that order; masks are shared, not copied."""
