@@ -87,7 +87,7 @@ def main() -> None:
         ("99 and 999 permutations here", f"{99 * each:.1f} s, {999 * each:.1f} s"),
         (f"Broden, {n_units} units, R = 999", f"{hours:.2f} processor hours, {60 * hours / 16:.0f} min on 16 cores"),
         ("  masks of the units, over all tasks", f"{masks_gb:.1f} GB"),
-        ("  labels, in every task", f"{label_gb:.1f} GB"),
+        ("  labels, mapped once by all tasks", f"{label_gb:.1f} GB"),
         ("  the null itself", f"{null_gb:.2f} GB"),
     ]
     for name, value in rows:

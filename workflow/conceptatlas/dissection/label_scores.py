@@ -51,8 +51,7 @@ class LabelScores(NamedTuple):
 class _Task(NamedTuple):
     maps: Maps
     units: slice
-    annotations: list[str]
-    cells: str
+    folder: Path
     thresholds: Array
     maximum: Array
     top: Array
@@ -85,37 +84,28 @@ def score_labels(
     all workers see; default the system's own, for one machine.
     """
     with tempfile.TemporaryDirectory(prefix=".label-scores-", dir=scratch) as folder:
-        cells = str(Path(folder) / "cells.npz")
-        _write_cells(cells, maps, annotations)
+        _write_labels(Path(folder), maps, annotations)
         tasks = [
-            _Task(maps, units, annotations, cells, thresholds[units], maximum[units], top[units],
-                  candidates, blocks, grid)
+            _Task(maps, units, Path(folder), thresholds[units], maximum[units], top[units], candidates, blocks, grid)
             for units in (slice(k, k + UNITS_AT_ONCE) for k in range(0, maps.n_units, UNITS_AT_ONCE))
-        ]  # fmt: skip
+        ]
         pieces = parallel_map(_score_units, tasks, threads=threads, mem_mb=mem_mb, description="scores of labels")
     return LabelScores(*(np.concatenate(parts) for parts in zip(*pieces, strict=True)))
 
 
-def _write_cells(path: str, maps: Maps, annotations: list[str]) -> None:
-    """Labels on the layer's grid, once for all units: bits of entries and of counted cells."""
-    shape = maps.map_shape
-    entries, counted, concepts, lengths = [], [], [], []
+def _write_labels(folder: Path, maps: Maps, annotations: list[str]) -> None:
+    """Labels of all images, once for all units: masks, cells, and the cells that count; workers map them."""
+    labels = read_labels(annotations, start=0, stop=maps.shards[-1].stop)
+    labels.save(folder / "labels")
+    entries, counted = [], []
     for s, first, last in image_ranges(maps.shards, at_once=IMAGES_AT_ONCE):
         shard = maps.shards[s]
-        labels = read_labels(annotations, start=shard.start + first, stop=shard.start + last)
-        here, valid = label_cells(labels, shape)
+        here, valid = label_cells(labels.select(np.arange(shard.start + first, shard.start + last)), maps.map_shape)
         valid &= shard.valid[first:last, None]
         entries.append(np.packbits(here, axis=1))
         counted.append(np.packbits(valid, axis=1))
-        concepts.append(labels.concepts)
-        lengths.append(np.diff(labels.offsets))
-    np.savez(
-        path,
-        entries=np.concatenate(entries),
-        counted=np.concatenate(counted),
-        concepts=np.concatenate(concepts),
-        offsets=np.concatenate([[0], np.cumsum(np.concatenate(lengths))]),
-    )
+    np.save(folder / "entries.npy", np.concatenate(entries))
+    np.save(folder / "counted.npy", np.concatenate(counted))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -200,9 +190,8 @@ def _score_units(task: _Task) -> LabelScores:
     n_units, n_ranks = task.top.shape
     shape = task.maps.map_shape
     n_cells = shape[0] * shape[1]
-    with np.load(task.cells) as stored:
-        entries, counted = stored["entries"], stored["counted"]
-        concepts, offsets = stored["concepts"], stored["offsets"]
+    entries, counted = (np.load(task.folder / name, mmap_mode="r") for name in ("entries.npy", "counted.npy"))
+    every = LabelBits.load(task.folder / "labels", n_pixels=task.grid.shape[0] * task.grid.shape[1])
     sums = np.zeros((n_units, 4), dtype=np.int64)
     pair_sums = np.zeros((n_units, n_ranks, 3), dtype=np.int64)
     histogram = np.zeros((n_units, N_PATTERNS), dtype=np.int64)
@@ -216,15 +205,16 @@ def _score_units(task: _Task) -> LabelScores:
         maps, top_value = task.maps.read(shard, first, last, units=task.units)
         values = np.ascontiguousarray(maps).reshape(last - first, n_units, n_cells)
         exact = values.astype(np.float64)
-        here = slice(offsets[start], offsets[stop])
+        labels = every.select(np.arange(start, stop))
+        here = slice(every.offsets[start], every.offsets[stop])
         keys = keys_of(values)
         _accumulate(
             np.rint(exact * scale).astype(np.int64),
             np.rint((exact * scale / _FIXED_POINT) ** 2 * _FIXED_POINT).astype(np.int64),
             values.astype(np.float32) > task.thresholds[None, :, None],
             keys if keys.dtype == np.uint16 else (keys >> np.uint32(16)).astype(np.uint16),
-            offsets[start : stop + 1] - offsets[start],
-            concepts[here],
+            labels.offsets,
+            labels.concepts,
             np.unpackbits(entries[here], axis=1, count=n_cells).astype(np.bool_),
             np.unpackbits(counted[start:stop], axis=1, count=n_cells).astype(np.bool_),
             task.top,
@@ -233,7 +223,6 @@ def _score_units(task: _Task) -> LabelScores:
             histogram,
             pair_histogram,
         )
-        labels = read_labels(task.annotations, start=start, stop=stop)
         _count_inside(task, labels, maps, top_value, shard.valid[first:last], start, cutting, inside)
     f1, pearson, cosine = grid_scores(sums[:, None, :], pair_sums)
     auprc = np.full((n_units, n_ranks), np.nan)
@@ -291,7 +280,8 @@ def average_precision(positives: Array, everything: Array) -> float:
     """Area under the precision-recall curve as a step function: sum_t (R_t - R_{t-1}) P_t over distinct values.
 
     positives, everything : counts by order-keeping key (any length), low to high. NaN without positives. The same
-    number as scikit-learn's ``average_precision_score``.
+    number as scikit-learn's ``average_precision_score`` for float16; for float32 the keys are the upper half of the
+    pattern, so values that agree to about 1 % share a rank.
     """
     present = np.flatnonzero(everything)[::-1]
     hits = positives[present].astype(np.float64)

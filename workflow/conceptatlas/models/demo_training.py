@@ -1,8 +1,9 @@
 """The recipe of the shipped demo models: train, round to float16, count hits on scenes never seen.
 
-The shipped files in resources/demo_models were made by these functions through `snakemake train_demo_models`. Besides
-the class of the main object the network learns, through a second linear head that is thrown away, which concepts are
-in the picture: units then have reasons to become detectors of parts, materials, scenes and textures.
+The shipped files in resources/demo_models were made by these functions, one thread each; `snakemake train_demo_models`
+calls them again. Besides the class of the main object the network learns, through a second linear head that is thrown
+away, which concepts are in the picture: units then have reasons to become detectors of parts, materials, scenes and
+textures.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def join_demo_models(*, records: Sequence[str | Path], out: str | Path) -> None:
         handle.write(
             "# Held-out accuracy of the demo models (class of the main object, 10 classes, fresh scenes) with\n"
         )
-        handle.write("# its 95 % Wilson interval; made by `snakemake train_demo_models`\n")
+        handle.write("# its 95 % Wilson interval; `snakemake train_demo_models` makes such a table\n")
         table.to_csv(handle, sep="\t", index=False, lineterminator="\n")
 
 
