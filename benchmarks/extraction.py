@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from conceptatlas.activations.extraction import in_background, shard_sinks, write_summaries
+from conceptatlas.activations.store import ShardWriter
 from conceptatlas.models.blocks import iterate_blocks
 from conceptatlas.models.index import load_model
 from conceptatlas.models.preprocessing import prepare
@@ -60,7 +64,28 @@ def main() -> None:
             for layer in layers:
                 block.array(layer)
 
-    contestants: dict[str, Callable[[], None]] = {"bare forward": bare, "iterate_blocks": blocks}
+    def extraction() -> None:
+        """What an extraction job does between loading the model and its manifest: count, digest and write as well."""
+        with tempfile.TemporaryDirectory() as folder:
+            writer = ShardWriter(Path(folder) / "shard.h5", n_images=options.images)
+            counted, sinks = shard_sinks(layer_rows, shapes, writer, n_images=options.images)
+            run = iterate_blocks(model, layers, frames, batch=options.batch, device=device)
+            for block in in_background(run):
+                for sink in sinks:
+                    sink.consume(block)
+            write_summaries(writer, counted)
+            writer.finish()
+
+    first = next(iter(iterate_blocks(model, layers, frames[:2], batch=2, device=device)))
+    shapes = {
+        name: dict(zip(("n_units", "height", "width"), first.array(name).shape[1:], strict=True)) for name in layers
+    }
+    layer_rows = [{"layer": name, "dtype": "float16", "store": "full"} for name in layers]
+    contestants: dict[str, Callable[[], None]] = {
+        "bare forward": bare,
+        "iterate_blocks": blocks,
+        "extraction": extraction,
+    }
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(options.rounds + 1):  # the first round warms up
         for name, run in contestants.items():

@@ -79,7 +79,7 @@ def extract_shard(
     with lease_device(device) as leased, atomic_path(store) as part:
         writer = ShardWriter(part, n_images=len(pictures))
         try:
-            counted, sinks = _sinks(layers, shapes, writer, n_images=len(pictures))
+            counted, sinks = shard_sinks(layers, shapes, writer, n_images=len(pictures))
             blocks = iterate_blocks(
                 loaded,
                 {row["layer"]: row["module"] for row in layers},
@@ -101,7 +101,7 @@ def extract_shard(
                     sink.consume(block)
             for row in layers:
                 _check_range(row, counted[row["layer"]], underflow[row["layer"]], start=source["start"])
-            _write_summaries(writer, counted)
+            write_summaries(writer, counted)
             arrays = writer.finish()
         except BaseException:
             writer.close()
@@ -174,9 +174,13 @@ def in_background(blocks: Iterable[Item], *, ahead: int = 2) -> Iterator[Item]:
         thread.join()
 
 
-def _sinks(
+def shard_sinks(
     layers: list[Row], shapes: dict[str, Any], writer: ShardWriter, *, n_images: int
 ) -> tuple[dict[str, HistogramSink], list[Sink]]:
+    """The sinks of a shard in their order, and the histograms among them by layer.
+
+    layers : rows with layer, dtype, store. shapes : layer -> n_units, height, width.
+    """
     counted: dict[str, HistogramSink] = {}
     sinks: list[Sink] = []
     for row in layers:
@@ -190,7 +194,8 @@ def _sinks(
     return counted, sinks
 
 
-def _write_summaries(writer: ShardWriter, counted: dict[str, HistogramSink]) -> None:
+def write_summaries(writer: ShardWriter, counted: dict[str, HistogramSink]) -> None:
+    """Write each image's maximum and mean and the sparse histogram of every layer."""
     for name, sink in counted.items():
         writer.write_array(f"{name}/max", sink.maximum)
         writer.write_array(f"{name}/mean", sink.mean)
