@@ -23,7 +23,6 @@ from conceptatlas.files import atomic_path, file_sha256, read_json, write_json
 from conceptatlas.progress import progress
 from conceptatlas.provenance import versions
 from conceptatlas.sheets import Row
-from conceptatlas.streaming.ordered import ZERO_KEY
 
 logger = logging.getLogger(__name__)
 
@@ -220,7 +219,7 @@ def _check_range(row: Row, sink: HistogramSink, underflow: Array, *, start: int)
         )
     zeroed, nonzero = int(underflow[0]), int(underflow[1])
     subnormal = sink.histogram.subnormal()
-    present = np.maximum(sink.histogram.n_values - sink.histogram.counts[:, ZERO_KEY].astype(np.int64), 1)
+    present = np.maximum(sink.histogram.n_values - sink.histogram.zeros(), 1)
     share = subnormal / present
     if zeroed > UNDERFLOW_SHARE * max(nonzero, 1) or (share > UNDERFLOW_SHARE).any():
         unit = int(share.argmax())

@@ -14,7 +14,7 @@ from conceptatlas.activations.store import ShardWriter
 from conceptatlas.masks.label_bits import LabelBits
 from conceptatlas.masks.tally import Tally, tally_images
 from conceptatlas.masks.upsample import Grid
-from conceptatlas.streaming.histogram import PatternHistogram
+from conceptatlas.streaming.runs import PatternRuns
 
 Array = np.ndarray[Any, Any]
 
@@ -52,7 +52,7 @@ class HistogramSink:
     def __init__(self, layer: str, *, n_images: int, n_units: int, dtype: str, start: int = 0) -> None:
         self.layer = layer
         self.start = start
-        self.histogram = PatternHistogram(n_units, dtype=dtype)
+        self.histogram = PatternRuns(n_units, dtype=dtype)
         self.maximum = np.zeros((n_images, n_units), dtype=np.float32)
         self.mean = np.zeros((n_images, n_units), dtype=np.float32)
 
