@@ -16,7 +16,7 @@ PACKAGE = "conceptatlas"
 
 LEVELS = [
     {"naming", "seeds"},
-    {"sheets", "validation", "costs", "progress", "preflight_table"},
+    {"sheets", "validation", "costs", "progress", "preflight_table", "memory"},
     {"files", "tables", "provenance", "parallel", "streaming", "masks", "inference"},
     {"datasets"},
     {"devices", "models"},

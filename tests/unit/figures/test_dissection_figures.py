@@ -38,7 +38,7 @@ def write_layer(folder: Path, layer: str, n_units: int) -> dict[str, str]:
         for name in ("units", "images", "values", "pictures"):
             file[name] = getattr(strips, name)
         file["masks"] = pack(strips.masks)
-        file.attrs["mask_size"] = 8
+        file.attrs["picture_size"] = 8
     with h5py.File(paths["statistics"], "w") as file:
         file["distribution/edges"] = np.tile(np.linspace(0, 3, 129, dtype=np.float32), (n_units, 1))
         file["distribution/counts"] = np.ones((n_units, 128), dtype=np.int64)
@@ -92,7 +92,7 @@ def test_gallery_without_units_or_images_is_read(tmp_path: Path, shape: tuple[in
         file["images"], file["values"] = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.float32)
         file["pictures"] = np.zeros((*shape, 8, 8, 3), dtype=np.uint8)
         file["masks"] = pack(np.zeros((*shape, 8, 8), dtype=bool))
-        file.attrs["mask_size"] = 8
+        file.attrs["picture_size"] = 8
     assert read_gallery(tmp_path / "gallery.h5").masks.shape == (*shape, 8, 8)
 
 

@@ -1,6 +1,8 @@
 """The extraction of one shard: one forward pass, all layers of a group, stored and summarised as they come.
 
-The model waits for nothing: blocks go through a short queue to a second thread that counts, digests and writes them.
+On a GPU the model waits for nothing: blocks go through a short queue, and this thread counts, digests and writes them
+while the next ones are computed. On a CPU the forward pass has all the threads already, so both take turns, which is
+faster than sharing the cores.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from conceptatlas.activations.sinks import HistogramSink, Sink, StoreSink
 from conceptatlas.activations.store import ShardWriter
 from conceptatlas.datasets.frame_file import map_frames
 from conceptatlas.files import atomic_path, file_sha256, read_json, write_json
+from conceptatlas.memory import keep_freed_memory
 from conceptatlas.progress import progress
 from conceptatlas.provenance import versions
 from conceptatlas.sheets import Row
@@ -70,6 +73,7 @@ def extract_shard(
     from conceptatlas.models.index import load_model
 
     torch.set_num_threads(threads)
+    keep_freed_memory()
     started = time.monotonic()
     source = read_json(frames_manifest)
     pictures, valid = map_frames(frames, manifest=frames_manifest)
@@ -78,7 +82,7 @@ def extract_shard(
     with lease_device(device) as leased, atomic_path(store) as part:
         writer = ShardWriter(part, n_images=len(pictures))
         try:
-            counted, sinks = shard_sinks(layers, shapes, writer, n_images=len(pictures))
+            counted, sinks = shard_sinks(layers, shapes, writer, n_images=len(pictures), threads=threads)
             blocks = iterate_blocks(
                 loaded,
                 {row["layer"]: row["module"] for row in layers},
@@ -92,7 +96,8 @@ def extract_shard(
             batch_used = batch
             underflow = {row["layer"]: np.zeros(2, dtype=np.int64) for row in layers}
             steps = -(-len(pictures) // batch)
-            for block in progress(in_background(blocks), description=f"activations of {model['model']}", total=steps):
+            ready = blocks if leased == "cpu" else in_background(blocks)
+            for block in progress(ready, description=f"activations of {model['model']}", total=steps):
                 batch_used = min(batch_used, block.batch_used)
                 for layer, counts in block.underflow.items():
                     underflow[layer] += counts
@@ -174,7 +179,7 @@ def in_background(blocks: Iterable[Item], *, ahead: int = 2) -> Iterator[Item]:
 
 
 def shard_sinks(
-    layers: list[Row], shapes: dict[str, Any], writer: ShardWriter, *, n_images: int
+    layers: list[Row], shapes: dict[str, Any], writer: ShardWriter, *, n_images: int, threads: int = 1
 ) -> tuple[dict[str, HistogramSink], list[Sink]]:
     """The sinks of a shard in their order, and the histograms among them by layer.
 
@@ -186,7 +191,7 @@ def shard_sinks(
         name, shape = row["layer"], shapes[row["layer"]]
         maps = (shape["n_units"], shape["height"], shape["width"])
         writer.add_layer(name, maps, dtype=row["dtype"], store=row["store"] == "full")
-        counted[name] = HistogramSink(name, n_images=n_images, n_units=maps[0], dtype=row["dtype"])
+        counted[name] = HistogramSink(name, n_images=n_images, n_units=maps[0], dtype=row["dtype"], threads=threads)
         sinks.append(counted[name])  # before the store: it writes -0.0 as 0.0
         if row["store"] == "full":
             sinks.append(StoreSink(name, writer))
@@ -198,8 +203,15 @@ def write_summaries(writer: ShardWriter, counted: dict[str, HistogramSink]) -> N
     for name, sink in counted.items():
         writer.write_array(f"{name}/max", sink.maximum)
         writer.write_array(f"{name}/mean", sink.mean)
-        for part, values in sink.histogram.state().items():
+        state = sink.histogram.state()
+        state["counts"] = narrow(state["counts"])
+        for part, values in state.items():
             writer.write_array(f"{name}/histogram/{part}", values, compress=True)
+
+
+def narrow(counts: Array) -> Array:
+    """Counts in the smallest unsigned type that holds them: most patterns of a shard occur a few times."""
+    return counts.astype(np.min_scalar_type(int(counts.max()))) if counts.size else counts
 
 
 def _check_range(row: Row, sink: HistogramSink, underflow: Array, *, start: int) -> None:

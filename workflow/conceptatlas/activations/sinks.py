@@ -49,10 +49,12 @@ class HistogramSink:
     histogram : the counts. maximum, mean : float32 (image, unit), zeros for quarantined images.
     """
 
-    def __init__(self, layer: str, *, n_images: int, n_units: int, dtype: str, start: int = 0) -> None:
+    def __init__(
+        self, layer: str, *, n_images: int, n_units: int, dtype: str, start: int = 0, threads: int = 1
+    ) -> None:
         self.layer = layer
         self.start = start
-        self.histogram = PatternRuns(n_units, dtype=dtype)
+        self.histogram = PatternRuns(n_units, dtype=dtype, threads=threads)
         self.maximum = np.zeros((n_images, n_units), dtype=np.float32)
         self.mean = np.zeros((n_images, n_units), dtype=np.float32)
 

@@ -132,12 +132,9 @@ def join_shards(
         "n_concepts": len(listed.concepts),
         "n_shards": len(contents),
         "image_list_digest": text_digest(*(text for pair in pairs for text in pair)),
-        # consumers track this small file instead of the large ones: whatever changes there must show here
-        "annotations_digest": text_digest(*(str(sorted(part["annotation_arrays"].items())) for part in contents)),
-        "index_digest": text_digest(images.to_csv(index=False)),
-        "concepts_digest": text_digest(joined.to_csv(index=False)),
         "quarantine": quarantine,
-        # consumers take the tables as ancient() and this file as an ordinary input: it must change when they do
+        # consumers take the large files as ancient() and this one as an ordinary input: it must change when they do
+        "annotations_digest": text_digest(*(str(sorted(part["annotation_arrays"].items())) for part in contents)),
         "tables": {Path(path).name: file_sha256(path) for path in (index, concepts, overlaps)},
     }
     write_json(summary, content)

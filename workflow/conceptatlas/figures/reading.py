@@ -19,7 +19,7 @@ class Gallery:
     """Picture strips of some units of a layer.
 
     units : int64 (unit,). images : int64 (unit, rank), -1 where a unit has fewer. values : float32 (unit, rank), each
-    image's maximum activation. pictures : uint8 (unit, rank, S, S, 3). masks : bool (unit, rank, S, S).
+    image's maximum activation. pictures : uint8 (unit, rank, P, P, 3). masks : bool (unit, rank, P, P).
     """
 
     units: Array
@@ -40,7 +40,7 @@ class Distribution:
 def read_gallery(path: str | Path) -> Gallery:
     """Read the picture strips that a dissection left."""
     with h5py.File(path, "r") as file:
-        size = int(file.attrs["mask_size"])
+        size = int(file.attrs["picture_size"])
         return Gallery(
             units=file["units"][()],
             images=file["images"][()],

@@ -9,7 +9,10 @@ numbers.
 
 from __future__ import annotations
 
-from typing import Any
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numba
 import numpy as np
@@ -17,9 +20,9 @@ import numpy as np
 from conceptatlas.streaming.ordered import N_PATTERNS, ZERO_KEY, all_values, values_of
 
 Array = np.ndarray[Any, Any]
+Result = TypeVar("Result")
 
 BUFFER_BYTES = 2**26
-_UNITS_AT_ONCE = 64
 
 with np.errstate(invalid="ignore"):
     _VALUE_OF_KEY32 = all_values().astype(np.float32)
@@ -27,12 +30,20 @@ with np.errstate(invalid="ignore"):
 
 @numba.njit(cache=True, nogil=True)
 def _gather_float16(
-    bits: Array, keys: Array, filled: int, maximum: Array, mean: Array, values: Array, skip: Array
+    bits: Array,
+    keys: Array,
+    filled: int,
+    maximum: Array,
+    mean: Array,
+    values: Array,
+    skip: Array,
+    first: int,
+    last: int,
 ) -> None:
     """Keys of raw float16 bits (image, unit, position), unit by unit; -0.0 becomes 0.0 in place."""
-    n_images, n_units, n_positions = bits.shape
+    n_images, _, n_positions = bits.shape
     scale = np.float32(2.0**112)  # float16 exponents moved into float32's place are too small by 112
-    for k in range(n_units):
+    for k in range(first, last):
         out = filled
         for n in range(n_images):
             if skip[n]:
@@ -61,9 +72,20 @@ def _gather_float16(
 
 
 @numba.njit(cache=True, nogil=True)
-def _gather_float32(bits: Array, keys: Array, filled: int, maximum: Array, mean: Array, skip: Array) -> None:
-    n_images, n_units, n_positions = bits.shape
-    for k in range(n_units):
+def _gather_float32(
+    bits: Array,
+    keys: Array,
+    filled: int,
+    maximum: Array,
+    mean: Array,
+    values: Array,
+    skip: Array,
+    first: int,
+    last: int,
+) -> None:
+    """The same for raw float32 bits; the key is the upper half of the pattern."""
+    n_images, _, n_positions = bits.shape
+    for k in range(first, last):
         out = filled
         for n in range(n_images):
             if skip[n]:
@@ -89,12 +111,13 @@ def _gather_float32(bits: Array, keys: Array, filled: int, maximum: Array, mean:
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_runs(keys: Array, patterns: Array, counts: Array, lengths: Array) -> None:
-    """Distinct keys of every row in ascending order, and how often each occurs."""
-    n_units, n_values = keys.shape
+def _count_runs(keys: Array, filled: int, patterns: Array, counts: Array, offsets: Array) -> None:
+    """Distinct keys among the first `filled` of every row in ascending order, and how often each occurs."""
+    n_values = filled
     low = np.empty(n_values, dtype=np.uint8)
-    table = np.zeros(256, dtype=np.int64)
-    for k in range(n_units):
+    table = np.zeros(256, dtype=np.uint32)
+    n = 0
+    for k in range(keys.shape[0]):
         row = keys[k]
         starts = np.zeros(257, dtype=np.int64)
         for i in range(n_values):
@@ -106,7 +129,6 @@ def _count_runs(keys: Array, patterns: Array, counts: Array, lengths: Array) -> 
             h = row[i] >> 8
             low[position[h]] = row[i] & 0xFF
             position[h] += 1
-        n = 0
         for h in range(256):
             if starts[h] == starts[h + 1]:
                 continue
@@ -114,11 +136,11 @@ def _count_runs(keys: Array, patterns: Array, counts: Array, lengths: Array) -> 
                 table[low[i]] += 1
             for b in range(256):
                 if table[b]:
-                    patterns[k, n] = (h << 8) | b
-                    counts[k, n] = table[b]
+                    patterns[n] = (h << 8) | b
+                    counts[n] = table[b]
                     table[b] = 0
                     n += 1
-        lengths[k] = n
+        offsets[k + 1] = n
 
 
 @numba.njit(cache=True, nogil=True)
@@ -163,12 +185,14 @@ class PatternRuns:
     n_values : int, values per unit counted so far.
     """
 
-    def __init__(self, n_units: int, *, dtype: str, buffer_bytes: int = BUFFER_BYTES) -> None:
+    def __init__(self, n_units: int, *, dtype: str, buffer_bytes: int = BUFFER_BYTES, threads: int = 1) -> None:
         if dtype not in ("float16", "float32"):
             raise ValueError(f"dtype of a histogram is float16 or float32, not {dtype!r}")
         self.dtype = dtype
         self.n_values = 0
         self._n_units = n_units
+        cuts = np.linspace(0, n_units, max(1, min(threads, n_units)) + 1).astype(int).tolist()
+        self._parts = list(itertools.pairwise(cuts))  # units of each thread: the numbers do not depend on them
         self._capacity = max(1, buffer_bytes // (2 * max(n_units, 1)))
         self._keys: Array = np.empty((n_units, 0), dtype=np.uint16)
         self._filled = 0
@@ -196,12 +220,12 @@ class PatternRuns:
         mean = np.zeros((n_images, n_units), dtype=np.float32)
         n_new = int((~skipped).sum()) * n_positions
         self._make_room(n_new)
-        shape = (n_images, n_units, n_positions)
-        if n_new and self.dtype == "float16":
-            bits = values.reshape(shape).view(np.uint16)
-            _gather_float16(bits, self._keys, self._filled, maximum, mean, _VALUE_OF_KEY32, skipped)
-        elif n_new:
-            _gather_float32(values.reshape(shape).view(np.uint32), self._keys, self._filled, maximum, mean, skipped)
+        if n_new:
+            half = self.dtype == "float16"
+            bits = values.reshape(n_images, n_units, n_positions).view(np.uint16 if half else np.uint32)
+            gather = _gather_float16 if half else _gather_float32
+            shared = (bits, self._keys, self._filled, maximum, mean, _VALUE_OF_KEY32, skipped)
+            self._in_threads(lambda part: gather(*shared, *part))
         self._filled += n_new
         self.n_values += n_new
         return maximum, mean
@@ -244,19 +268,28 @@ class PatternRuns:
     def _flush(self) -> None:
         if not self._filled:
             return
-        pieces = []
-        most = min(self._filled, N_PATTERNS)
-        patterns = np.empty((_UNITS_AT_ONCE, most), dtype=np.uint16)
-        counts = np.empty((_UNITS_AT_ONCE, most), dtype=np.int64)
-        for first in range(0, self._n_units, _UNITS_AT_ONCE):
-            keys = self._keys[first : first + _UNITS_AT_ONCE, : self._filled]
-            lengths = np.zeros(len(keys), dtype=np.int64)
-            _count_runs(keys, patterns, counts, lengths)
-            used = np.arange(most) < lengths[:, None]
-            pieces.append((lengths, patterns[: len(keys)][used], counts[: len(keys)][used]))
-        offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(np.concatenate([p[0] for p in pieces]))])
-        self._add(offsets, np.concatenate([p[1] for p in pieces]), np.concatenate([p[2] for p in pieces]))
+        pieces = self._in_threads(self._count_part)
+        lengths = np.concatenate([np.diff(offsets) for offsets, _, _ in pieces])
+        offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
+        counts = np.concatenate([counts for _, _, counts in pieces]).astype(np.int64)
+        self._add(offsets, np.concatenate([patterns for _, patterns, _ in pieces]), counts)
         self._filled = 0
+
+    def _count_part(self, part: tuple[int, int]) -> tuple[Array, Array, Array]:
+        keys = self._keys[part[0] : part[1]]
+        most = len(keys) * min(self._filled, N_PATTERNS)
+        patterns = np.empty(most, dtype=np.uint16)  # pages that are not reached are never touched
+        counts = np.empty(most, dtype=np.uint32)
+        offsets = np.zeros(len(keys) + 1, dtype=np.int64)
+        _count_runs(keys, self._filled, patterns, counts, offsets)
+        return offsets, patterns[: offsets[-1]], counts[: offsets[-1]]
+
+    def _in_threads(self, work: Callable[[tuple[int, int]], Result]) -> list[Result]:
+        """Results of `work` for the units of every thread; kernels release the interpreter lock."""
+        if len(self._parts) == 1:
+            return [work(self._parts[0])]
+        with ThreadPoolExecutor(len(self._parts)) as pool:
+            return list(pool.map(work, self._parts))
 
     def _add(self, offsets: Array, patterns: Array, counts: Array) -> None:
         if not len(self._patterns):
