@@ -10,6 +10,7 @@ import pytest
 
 from conceptatlas.__main__ import main
 from conceptatlas.verification import verify_study
+from tiny_datasets import frame_dataset, image_folder
 from tiny_stores import write_store
 
 
@@ -69,6 +70,23 @@ def test_the_command_reports_and_exits_with_1(study: Path, capsys: pytest.Captur
     flip_a_byte(shard(study, "002.h5"))
     assert main(["verify", str(study), "--repair"]) == 1
     assert "002.h5: layer/activations differs from its digest" in capsys.readouterr().out
+
+
+def test_frames_and_annotations_of_a_data_set_are_checked_too(tmp_path: Path) -> None:
+    row = image_folder(tmp_path / "data")
+    paths = frame_dataset(row, tmp_path / "study" / "datasets" / "pictures", n_shards=2)
+    n_checked, damages = verify_study(tmp_path / "study")
+    assert (n_checked, damages) == (2, [])
+    damaged = Path(paths["annotations"][1])
+    with h5py.File(damaged, "r+") as file:
+        file["n_pixels"][0] += 1
+    with h5py.File(paths["frames"][0], "r+") as file:
+        file["reason"][0] = "another"
+    reasons = {damage.manifest.name: damage.reason for damage in verify_study(tmp_path / "study")[1]}
+    assert reasons == {
+        "000.json": "000.h5: reason differs from its digest",
+        "001.json": f"{damaged.name}: n_pixels differs from its digest",
+    }
 
 
 def test_a_folder_that_is_no_study_is_one_line_on_standard_error(

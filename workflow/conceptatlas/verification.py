@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 import xxhash
 
-from conceptatlas.files import read_json, set_aside
+from conceptatlas.files import read_json, set_aside, text_digest
 from conceptatlas.progress import progress
 
 logger = logging.getLogger(__name__)
@@ -105,7 +105,9 @@ def _check_file(path: Path, arrays: dict[str, Any]) -> Iterator[str]:
 
 
 def _digest(dataset: h5py.Dataset) -> str:
-    """xxh3-128 of a dataset, read some 64 MB at a time."""
+    """xxh3-128 of a dataset, read some 64 MB at a time; of texts, as `files.text_digest` makes it."""
+    if h5py.check_string_dtype(dataset.dtype) is not None:
+        return text_digest(*dataset.asstr()[:])
     digest = xxhash.xxh3_128()
     if dataset.ndim == 0 or 0 in dataset.shape:
         return str(xxhash.xxh3_128_hexdigest(np.asarray(dataset[()]).tobytes()))
