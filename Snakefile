@@ -31,6 +31,10 @@ rule all:
         "<results>/run_record.json",
         dissection_tables,
         dissection_figures,
+        # manifests: a shard that `conceptatlas verify --repair` set aside is made again, whoever reads it
+        framed_shards,
+        extracted_shards,
+        summarised_layers,
     localrule: True
 
 

@@ -59,6 +59,14 @@ def model_reports(wildcards):
     return [f"<results>/models/{model}/{group}.json" for model in study.models for group in study.groups(model)]
 
 
+def framed_shards(wildcards):
+    return [
+        f"<results>/datasets/{dataset}/frames/{shard}.json"
+        for dataset in study.datasets
+        for shard in study.shards(dataset)
+    ]
+
+
 def extracted_shards(wildcards):
     return [
         f"<results>/activations/{dataset}/{model}/{group}/{shard}.json"
