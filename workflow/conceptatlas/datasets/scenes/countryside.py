@@ -11,6 +11,7 @@ from conceptatlas.datasets.scenes.vocabulary import Rgb
 
 
 def meadow(background: Background, light: Light, rng: np.random.Generator) -> list[Shape]:
+    """Two ridges of grass and a meadow with flowers, back to front."""
     green, h = grass_green(background), background.horizon
     far, near = Paint(tinted(green, 0.72), grain="grass"), Paint(tinted(green, 0.9), grain="grass")
     shapes = [
@@ -26,6 +27,7 @@ def meadow(background: Background, light: Light, rng: np.random.Generator) -> li
 
 
 def field(background: Background, light: Light, rng: np.random.Generator) -> list[Shape]:
+    """A field of straw with furrows before a line of trees, back to front."""
     straw, h = mixed((0.87, 0.70, 0.28), (0.80, 0.62, 0.34), 0.5 + 0.5 * background.tint), background.horizon
     trees = Paint((0.24, 0.40, 0.22), grain="foliage")
     shapes = [Shape(ridge(h + 0.01, 0.06, rng, waves=9), trees, material="foliage", haze=0.35)]
@@ -40,6 +42,7 @@ def field(background: Background, light: Light, rng: np.random.Generator) -> lis
 
 
 def forest(background: Background, light: Light, rng: np.random.Generator) -> list[Shape]:
+    """Undergrowth, trunks and a canopy, back to front."""
     h = background.horizon
     leaf = mixed((0.26, 0.48, 0.22), (0.44, 0.50, 0.20), 0.5 + 0.5 * background.tint)
     shapes = [
@@ -60,6 +63,7 @@ def forest(background: Background, light: Light, rng: np.random.Generator) -> li
 
 
 def snowfield(background: Background, light: Light, rng: np.random.Generator) -> list[Shape]:
+    """Snow-covered hills and a snowfield, back to front."""
     h = background.horizon
     snow: Rgb = (0.93, 0.95, 0.99)
     shapes = [
@@ -77,6 +81,7 @@ def snowfield(background: Background, light: Light, rng: np.random.Generator) ->
 
 
 def desert(background: Background, light: Light, rng: np.random.Generator) -> list[Shape]:
+    """Dunes of sand with rocks, back to front."""
     h = background.horizon
     sand = mixed((0.90, 0.70, 0.42), (0.88, 0.60, 0.38), 0.5 + 0.5 * background.tint)
     shapes = []
@@ -95,6 +100,7 @@ def desert(background: Background, light: Light, rng: np.random.Generator) -> li
 
 
 def mountains(background: Background, light: Light, rng: np.random.Generator) -> list[Shape]:
+    """Snow-capped mountains behind grass, back to front."""
     h = background.horizon
     stone, shapes = mixed((0.45, 0.47, 0.52), (0.50, 0.44, 0.40), 0.5 + 0.5 * background.tint), []
     for i in range(5):

@@ -26,6 +26,7 @@ def sky_colors(background: Background, light: Light) -> tuple[Rgb, Rgb]:
 
 
 def ground(top: float, color: Rgb, grain: str, material: str, *, far: Rgb | None = None) -> Shape:
+    """The ground from `top` (0..1, from the top of the picture) to the lower edge, paler towards `far`."""
     far_color = tinted(color, 1.18) if far is None else far
     paint = Paint(far_color, fade=tinted(color, 0.88), grain=grain)
     return Shape(box(-0.1, top, 1.1, 1.1), paint, material=material, ground=True)
@@ -45,4 +46,5 @@ def ridge(top: float, height: float, rng: np.random.Generator, *, waves: int, ro
 
 
 def grass_green(background: Background) -> Rgb:
+    """The green of grass of a background, RGB 0..1."""
     return mixed((0.36, 0.60, 0.24), (0.52, 0.62, 0.26), 0.5 + 0.5 * background.tint)

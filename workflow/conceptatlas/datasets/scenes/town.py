@@ -11,6 +11,7 @@ from conceptatlas.datasets.scenes.vocabulary import Rgb
 
 
 def street(background: Background, light: Light, rng: np.random.Generator) -> list[Shape]:
+    """Facades, pavement and a marked road, back to front."""
     h, shapes, x, night = background.horizon, [], -0.05, light.time == "night"
     facades: tuple[tuple[Rgb, str], ...] = (
         ((0.68, 0.36, 0.28), "brick"),
@@ -59,6 +60,7 @@ def street(background: Background, light: Light, rng: np.random.Generator) -> li
 
 
 def garden(background: Background, light: Light, rng: np.random.Generator) -> list[Shape]:
+    """A wall or hedge, a lawn and a path, back to front."""
     h, green = background.horizon, grass_green(background)
     brick = mixed((0.66, 0.34, 0.25), (0.72, 0.52, 0.38), 0.5 + 0.5 * background.tint)
     top = h - rng.uniform(0.20, 0.30)

@@ -27,6 +27,7 @@ def _water(background: Background, light: Light, low: float) -> list[Shape]:
 
 
 def beach(background: Background, light: Light, rng: np.random.Generator) -> list[Shape]:
+    """Sea, surf and sand, back to front."""
     shore = land_edge(background)
     sand = mixed((0.90, 0.80, 0.58), (0.84, 0.72, 0.52), 0.5 + 0.5 * background.tint)
     x = np.linspace(-0.1, 1.1, 25)
@@ -48,6 +49,7 @@ def beach(background: Background, light: Light, rng: np.random.Generator) -> lis
 
 
 def harbour(background: Background, light: Light, rng: np.random.Generator) -> list[Shape]:
+    """Water and a wooden quay, back to front."""
     edge = land_edge(background) - 0.03
     hills = Paint((0.38, 0.50, 0.42), grain="grass")
     shapes = [Shape(ridge(background.horizon + 0.005, 0.08, rng, waves=3), hills, material="foliage", haze=0.5)]
