@@ -29,6 +29,7 @@ from conceptatlas.figures.style import (
 )
 
 BAR = 0.72
+_HEADING_LETTERS = 38
 _NULL_MEAN: dict[str, Any] = {"color": INK, "marker": "x", "linestyle": "none", "markeredgewidth": 1.5}
 _NULL_HIGH: dict[str, Any] = _NULL_MEAN | {"marker": "|", "markersize": 14, "markeredgewidth": 2.2}
 _HALO = [effects.withStroke(linewidth=3.0, foreground="white")]
@@ -71,7 +72,10 @@ def unique_detectors(summary: pd.DataFrame, *, roles: dict[str, str] | None = No
         grid(ax, "x")
     names = {model: plain(model, width=40) for model in models}
     for model in set(roles or {}) & set(models):
-        names[model] += f" ({plain((roles or {})[model], width=50)})"
+        role = (roles or {})[model]
+        if len(names[model]) + len(role) > _HEADING_LETTERS:  # a longer heading would leave the page
+            role = role.split()[0]
+        names[model] += f" ({plain(role)})"
     axes[0].set_yticks(
         [at for at, *_ in ticks], [names[model] if head_ else plain(layer) for _, model, layer, head_ in ticks]
     )
