@@ -6,7 +6,8 @@ background), the lift inside d is
     P(c | active, d) / P(c | d)  =  (|M and L_c and L_d| / |M and L_d|) / (|L_c and L_d| / |L_d|)
 
 A lift of 1: inside d, being active says nothing about c; the IoU with c is owed to d. The label is flagged if the
-interval of the lift (blocks of images) reaches down to 1 or below for some d.
+interval of the lift (blocks of images) reaches down to 1 or below for some d. Candidates with fewer than 8 blocks that
+hold both concepts, or in which the unit is active inside d, are left out.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def confounding(
             active = tally.by_block(np.array([k]), np.array([d]))[0]
             parts = (inside[k, j], active, both, overlaps.label_pixels[d])
             lift = _lift(*(float(part.sum()) for part in parts))
-            if np.isnan(lift) or (active > 0).sum() < MINIMUM_BLOCKS:
+            if np.isnan(lift) or min((active > 0).sum(), (both > 0).sum()) < MINIMUM_BLOCKS:
                 continue
             draws = _lift(*(weights @ part for part in parts))
             low, high = np.nanpercentile(draws, [tail, 100 - tail])
