@@ -190,7 +190,7 @@ def dissect(
     write_json(report, {"layers": {"layer": shape}})
     statistics = folder / "statistics.h5"
     summarise_layer(
-        layer={"model": "m", "layer": "layer"}, shards=store.shards, manifests=store.manifests,
+        layer={"model": "m", "layer": "layer", "store": "full"}, shards=store.shards, manifests=store.manifests,
         dataset=files["dataset"], report=report, out=statistics, manifest=statistics.with_suffix(".json"),
         thresholds=thresholds, geometry=geometry, threads=threads,
     )  # fmt: skip

@@ -33,7 +33,14 @@ class _Block(NamedTuple):
 
 
 def write_store(
-    folder: Path, maps: Array, *, n_shards: int = 1, layer: str = "layer", valid: Array | None = None, batch: int = 7
+    folder: Path,
+    maps: Array,
+    *,
+    n_shards: int = 1,
+    layer: str = "layer",
+    valid: Array | None = None,
+    batch: int = 7,
+    store: str = "full",
 ) -> Store:
     """Store maps (image, unit, height, width), float16 or float32, as extraction does, cut into shards."""
     valid = np.ones(len(maps), dtype=bool) if valid is None else valid
@@ -44,20 +51,21 @@ def write_store(
         path = folder / f"{name}.h5"
         path.parent.mkdir(parents=True, exist_ok=True)
         writer = ShardWriter(path, n_images=stop - start)
-        writer.add_layer(layer, maps.shape[1:], dtype=dtype, store=True)
+        writer.add_layer(layer, maps.shape[1:], dtype=dtype, store=store == "full")
         counted = HistogramSink(layer, n_images=stop - start, n_units=maps.shape[1], dtype=dtype)
         stored = StoreSink(layer, writer)
         for first in range(start, stop, batch):
             last = min(first + batch, stop)
             block = _Block(first - start, last - start, valid[first:last], maps[first:last].copy())
             counted.consume(block)
-            stored.consume(block)
+            if store == "full":
+                stored.consume(block)
         writer.write_array(f"{layer}/max", counted.maximum)
         writer.write_array(f"{layer}/mean", counted.mean)
         for part, values in counted.histogram.state().items():
             writer.write_array(f"{layer}/histogram/{part}", values, compress=True)
         content = {
-            "layers": {layer: {"module": "m", "dtype": dtype, "store": "full"}},
+            "layers": {layer: {"module": "m", "dtype": dtype, "store": store}},
             "arrays": writer.finish(),
             "start": start,
             "stop": stop,

@@ -145,7 +145,7 @@ def test_mistakes_in_the_config(tmp_path: Path, config: dict[str, Any], message:
         ),
         (replaced("layers", "conv5", "conv3"), r"line 3: '18 conv3' stands in line 2 already"),
         (
-            {"layers": "model\tlayer\tmodule\tstore\n18\ta\tb\tbits\nrandom-18\ta\tb\tfull\n"},
+            {"layers": "model\tlayer\tmodule\tstore\n18\ta\tb\tnone\nrandom-18\ta\tb\tfull\n"},
             "dissection needs store 'full'",
         ),
         (
@@ -169,9 +169,9 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_analyses_that_are_off_need_nothing(tmp_path: Path) -> None:
-    layers = "model\tlayer\tmodule\tstore\n18\ta\tb\tbits\nrandom-18\ta\tb\tfull\n"
-    bits = {"layers": layers, "bases": SHEETS["bases"].splitlines()[0] + "\n"}
-    assert study(tmp_path, bits, dissection={"models": ["random-18"]}).dissected() == [("scenes", "random-18")]
+    layers = "model\tlayer\tmodule\tstore\n18\ta\tb\tnone\nrandom-18\ta\tb\tfull\n"
+    summaries = {"layers": layers, "bases": SHEETS["bases"].splitlines()[0] + "\n"}
+    assert study(tmp_path, summaries, dissection={"models": ["random-18"]}).dissected() == [("scenes", "random-18")]
 
 
 def test_wildcards_match_names_only() -> None:

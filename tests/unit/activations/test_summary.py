@@ -18,7 +18,7 @@ from tiny_stores import write_store
 
 TAUS = {"tau": 0.02, "taus": [0.01, 0.02, 0.1], "definition": "order_statistic", "threshold_on": "stored"}
 GEOMETRY = {"upsample": "half_pixel", "order": "upsample_then_threshold", "padding": "clamp"}
-LAYER = {"model": "m", "layer": "layer"}
+LAYER = {"model": "m", "layer": "layer", "store": "full"}
 SIZE = 12
 
 
@@ -32,15 +32,15 @@ def maps_of(dtype="float16", *, n_images=25, seed=0):
     return maps.astype(dtype)
 
 
-def summarise(folder, maps, *, n_shards=1, valid=None, thresholds=TAUS, geometry=GEOMETRY, threads=1):
+def summarise(folder, maps, *, n_shards=1, valid=None, thresholds=TAUS, geometry=GEOMETRY, threads=1, kept="full"):
     """The arrays and the manifest of a summarised layer."""
     folder.mkdir(exist_ok=True)
-    store = write_store(folder / "store", maps, n_shards=n_shards, valid=valid)
+    store = write_store(folder / "store", maps, n_shards=n_shards, valid=valid, store=kept)
     write_json(folder / "dataset.json", {"n_images": len(maps), "mask_size": SIZE})
     shape = dict(zip(("n_units", "height", "width"), maps.shape[1:], strict=True)) | {"geometry": {}}
     write_json(folder / "report.json", {"layers": {"layer": shape}})
     summarise_layer(
-        layer=LAYER, shards=store.shards, manifests=store.manifests, dataset=folder / "dataset.json",
+        layer=LAYER | {"store": kept}, shards=store.shards, manifests=store.manifests, dataset=folder / "dataset.json",
         report=folder / "report.json", out=folder / "out.h5", manifest=folder / "out.json", thresholds=thresholds,
         geometry=geometry, threads=threads,
     )  # fmt: skip
@@ -48,6 +48,18 @@ def summarise(folder, maps, *, n_shards=1, valid=None, thresholds=TAUS, geometry
     with h5py.File(folder / "out.h5") as file:
         file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
     return arrays, read_json(folder / "out.json")
+
+
+def test_summaries_alone_give_all_but_the_bits(tmp_path):
+    maps = maps_of("float16")
+    full, _ = summarise(tmp_path / "full", maps, n_shards=2)
+    alone, content = summarise(tmp_path / "none", maps, n_shards=2, kept="none")
+    assert set(full) - set(alone) == {"bits"}
+    for name, values in alone.items():
+        np.testing.assert_array_equal(values, full[name])
+    assert "bits" not in content["arrays"]
+    with pytest.raises(ValueError, match="threshold_on: upsampled reads activations, `store` must be full"):
+        summarise(tmp_path / "up", maps, kept="none", thresholds=TAUS | {"threshold_on": "upsampled"})
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])

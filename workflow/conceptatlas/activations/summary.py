@@ -7,7 +7,7 @@
     state          (unit,) uint8           index into UNIT_STATES, for the study's own tau
     minimum, maximum, mean, standard_deviation   (unit,)
     max, mean_pooled                       (image, unit) float32: each image's spatial maximum and mean
-    bits           (image, unit, ceil(h w / 8)) uint8, contiguous: 1[A > T_k] on the layer's own grid
+    bits           (image, unit, ceil(h w / 8)) uint8, contiguous: 1[A > T_k] on the layer's own grid (`store: full`)
     distribution/  edges (unit, bin+1), counts (unit, bin): for figures
     histogram/     offsets, patterns, counts: exact counts of bit patterns (its upper half for float32)
 
@@ -97,8 +97,14 @@ def summarise_layer(
     taus = tau_levels(thresholds)
     if thresholds["threshold_on"] not in THRESHOLD_ON:
         raise unknown("threshold_on", str(thresholds["threshold_on"]), THRESHOLD_ON)
-    grid = layer_grid(read_json(report)["layers"][layer["layer"]], about["mask_size"], geometry)
+    shape = read_json(report)["layers"][layer["layer"]]
+    grid = layer_grid(shape, about["mask_size"], geometry)
     on_upsampled = thresholds["threshold_on"] == "upsampled"
+    is_stored = layer["store"] == "full"
+    if on_upsampled and not is_stored:
+        raise ValueError(
+            f"layer {layer['model']} {layer['layer']}: threshold_on: upsampled reads activations, `store` must be full"
+        )
     arrays = measure_units(
         histogram,
         lambda: stored_blocks(opened),
@@ -112,11 +118,13 @@ def summarise_layer(
     arrays |= {"distribution/edges": edges, "distribution/counts": counts}
     compressed = {f"histogram/{name}": values for name, values in histogram.state().items()}
     with atomic_path(out) as part:
-        _write(part, arrays, compressed, bits_shape=(n_images, *_bits_shape(opened[0])))
-        tasks = [_BitsTask(shard, arrays["thresholds"][0], str(part)) for shard in opened]
-        parallel_map(_write_bits, tasks, threads=threads, mem_mb=mem_mb, description=f"bits of {layer['layer']}")
         digests = {name: array_digest(values) for name, values in (arrays | compressed).items()}
-        digests["bits"] = array_digest(map_dataset(part, "bits"))
+        n_bytes = -(-shape["height"] * shape["width"] // 8)
+        _write(part, arrays, compressed, bits_shape=(n_images, shape["n_units"], n_bytes) if is_stored else None)
+        if is_stored:
+            tasks = [_BitsTask(shard, arrays["thresholds"][0], str(part)) for shard in opened]
+            parallel_map(_write_bits, tasks, threads=threads, mem_mb=mem_mb, description=f"bits of {layer['layer']}")
+            digests["bits"] = array_digest(map_dataset(part, "bits"))
     states = {name: int((arrays["state"] == i).sum()) for i, name in enumerate(UNIT_STATES)}
     write_json(
         manifest,
@@ -126,12 +134,12 @@ def summarise_layer(
             "n_valid": int(sum(shard.valid.sum() for shard in opened)),
             "n_values": histogram.n_values,
             "dtype": histogram.dtype,
-            "map_shape": list(opened[0].shape[1:]),
+            "map_shape": [shape["height"], shape["width"]],
             "taus": taus,
             "definition": thresholds["definition"],
             "threshold_on": thresholds["threshold_on"],
             "states": states,
-            "shards": [shard.arrays[f"{shard.layer}/activations"]["digest"] for shard in opened],
+            "shards": [shard.arrays[f"{shard.layer}/histogram/counts"]["digest"] for shard in opened],
             "versions": versions(),
         },
     )
@@ -187,19 +195,17 @@ def upsampled_field(shards: list[Shard], grid: Grid) -> tuple[PatternHistogram, 
     return histogram, blocks
 
 
-def _bits_shape(shard: Shard) -> tuple[int, int]:
-    n_units, height, width = shard.shape
-    return n_units, -(-height * width // 8)
-
-
-def _write(path: Path, arrays: dict[str, Array], compressed: dict[str, Array], *, bits_shape: tuple[int, ...]) -> None:
+def _write(
+    path: Path, arrays: dict[str, Array], compressed: dict[str, Array], *, bits_shape: tuple[int, ...] | None
+) -> None:
     with h5py.File(path, "w", libver="latest") as file:
         for name, values in arrays.items():
             file[name] = values
         for name, values in compressed.items():
             packing = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if values.size else {}
             file.create_dataset(name, data=values, **packing)
-        create_contiguous(file, "bits", bits_shape, "uint8")
+        if bits_shape is not None:
+            create_contiguous(file, "bits", bits_shape, "uint8")
 
 
 def _write_bits(task: _BitsTask) -> None:
