@@ -18,6 +18,7 @@ LARGE = Machine(disk_mb=1e9, mem_mb=1e9, cores=2)
 def inputs(**changes: Any) -> dict[str, Any]:
     config = {
         "extraction": {"batch": 32, "inference_threads": 1, "device": "cpu", "tf32": False},
+        "thresholds": {"taus": [0.001, 0.005, 0.01, 0.05], "definition": "order_statistic"},
         "dissection": {"n_permutations": 99, "gallery_units": 24, "gallery_images": 10},
         "dask": {"workers": 1},
         "preflight": {"refuse": True, "disk_gb": None, "mem_gb": None, "cores": None, "max_hours": None},
@@ -147,3 +148,11 @@ def test_refusing_can_be_switched_off(tmp_path: Path) -> None:
     check(tmp_path, mem_gb=0.1, refuse=False)
     assert json.loads((tmp_path / "preflight.json").read_text())["reasons"]
     assert not (tmp_path / "refused.txt").exists()
+
+
+def test_float32_thresholds_count_their_refining_counters() -> None:
+    from conceptatlas.costs import refine_mb
+
+    assert refine_mb("float16", 2048, n_taus=4, definition="order_statistic") == 0
+    assert refine_mb("float32", 2048, n_taus=4, definition="order_statistic") == 2048 * 4 * 65536 * 4 / 1e6
+    assert refine_mb("float32", 1, n_taus=4, definition="netdissect_1000") == 8 * 65536 * 4 / 1e6

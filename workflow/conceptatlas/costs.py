@@ -48,6 +48,15 @@ def forward_mb(input_size: int, batch: int) -> float:
     return batch * 3 * 64 * (input_size / 2) ** 2 * 4 / 1e6
 
 
+def refine_mb(dtype: str, n_units: int, *, n_taus: int, definition: str) -> float:
+    """Megabytes of the counters that make float32 thresholds exact: 65,536 a unit and rank, two ranks a quantile of
+    ``netdissect_1000``; float16 needs none."""
+    if dtype != "float32":
+        return 0.0
+    n_ranks = n_taus * (2 if definition == "netdissect_1000" else 1)
+    return n_units * max(n_ranks, 2) * 65536 * 4 / 1e6
+
+
 def forward_s(input_size: int, gmac_at_224: float = GMAC_AT_224) -> float:
     """Seconds of one image through a model on one core."""
     return SECONDS["forward_gmac"] * gmac_at_224 * (input_size / 224) ** 2

@@ -129,6 +129,10 @@ def _layer_stages(
             add("activations", seconds=mb * SECONDS["write_mb"], mem_mb=mem_mb, disk_mb=stored)
             bits = n * units * (math.ceil(height * width / 8) + 8) / 1e6
             tables = units * 65536 * 8 / 1e6 + bits
+            wanted = config["thresholds"]
+            tables += costs.refine_mb(
+                layer["dtype"], units, n_taus=len(wanted["taus"]) + 1, definition=wanted["definition"]
+            )
             add("statistics", jobs=1, seconds=mb * SECONDS["summarise_mb"], mem_mb=700 + tables, disk_mb=bits)
             scale = (row["mask_size"] / 112) ** 2
             tally = n * units * SECONDS["tally_unit"] * scale + units * SECONDS["dissect_unit"]

@@ -22,7 +22,7 @@ rule check_model:
         "../../envs/gpu.yaml"
     threads: 1
     resources:
-        mem_mb=grow(3000),
+        mem_mb=grow(6000),
         runtime=30,
     params:
         code=code_of("check_model", runs_model=True),

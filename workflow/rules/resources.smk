@@ -61,11 +61,19 @@ def layer_runtime(wildcards):
 
 
 def layer_mem_mb(wildcards):
-    """Memory of a job over one layer: its imports, every worker's tallies, and the masks of the null (512 units)."""
+    """Memory of a job over one layer: its imports, every worker's tallies, the masks of the null (512 units), and the
+    counters that refine float32 thresholds (2048 units)."""
     row = study.datasets[wildcards.dataset]
     n_images = row["n_images"] or costs.UNKNOWN_IMAGES
     null = costs.null_mb(n_images, 512, row["mask_size"])
-    return costs.BASE_MB + study.config["dask"]["workers"] * 800 + null
+    thresholds = study.config["thresholds"]
+    refine = costs.refine_mb(
+        study.layers[wildcards.model, wildcards.layer]["dtype"],
+        2048,
+        n_taus=len(thresholds["taus"]) + 1,
+        definition=thresholds["definition"],
+    )
+    return costs.BASE_MB + study.config["dask"]["workers"] * 800 + null + refine
 
 
 def gpu_resources():
