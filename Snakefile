@@ -29,6 +29,7 @@ rule all:
         "<results>/preflight.json",
         "<results>/run_config.yaml",
         "<results>/run_record.json",
+        dataset_figures,
         dissection_tables,
         dissection_figures,
         # manifests: a shard that `conceptatlas verify --repair` set aside is made again, whoever reads it

@@ -29,8 +29,8 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 import numpy as np
 from PIL import Image
 
-from conceptatlas.dissection.labelled_images import read_images, read_labels, read_vocabulary
-from conceptatlas.dissection.maps import stored_maps
+from conceptatlas.activations.maps import stored_maps
+from conceptatlas.datasets.labelled_images import read_images, read_labels, read_vocabulary
 from conceptatlas.masks.active import prepare
 from conceptatlas.masks.bitmask import pack, unpack
 from conceptatlas.masks.label_bits import LabelBits, label_bits

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torchvision
 from torch import nn
 
 from conceptatlas.models.loaded import LoadedModel
@@ -86,3 +87,14 @@ def user_net(weights: str | None = None, seed: int = 0) -> nn.Module:
     """A function as the source `user` expects one."""
     del weights, seed
     return PlainNet()
+
+
+def plain_net(seed: int = 0) -> nn.Module:
+    """The same, for weights files that the project reads itself."""
+    del seed
+    return PlainNet()
+
+
+def small_swin() -> nn.Module:
+    """A Swin transformer of torchvision in small: two stages, maps (image, height, width, unit)."""
+    return torchvision.models.SwinTransformer([4, 4], 24, depths=[2, 2], num_heads=[2, 4], window_size=[7, 7])

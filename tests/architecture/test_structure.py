@@ -16,7 +16,7 @@ PACKAGE = "conceptatlas"
 
 LEVELS = [
     {"naming", "seeds"},
-    {"sheets", "validation", "costs", "progress", "preflight_table", "memory"},
+    {"sheets", "validation", "costs", "plugins", "progress", "preflight_table", "memory"},
     {"files", "tables", "provenance", "parallel", "streaming", "masks", "inference"},
     {"datasets"},
     {"devices", "models"},
@@ -218,6 +218,7 @@ def test_what_is_ancient_has_an_ordinary_way_too() -> None:
         "index": ("dataset",),
         "concepts": ("dataset",),
         "overlaps": ("dataset",),
+        "examples": ("dataset",),
     }
     for name, text in rules().items():
         inputs = re.findall(r"^        (\w+)=(ancient\()?", text.split("    output:")[0], flags=re.MULTILINE)

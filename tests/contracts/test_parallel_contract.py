@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 
 import h5py
 import numpy as np
 import pytest
 
-from conceptatlas.parallel import dask_client, parallel_map, workers
+from conceptatlas.parallel import dask_client, parallel_map, spread_map, workers
 from planted import OPTIONS, detectors, dissect, noise, scenes
 
 distributed = pytest.importorskip("distributed")
@@ -22,6 +23,23 @@ def fail_at_three(number):
     if number == 3:
         raise ValueError("three is damaged")
     return number
+
+
+def fail_late_or_early(number):
+    if number == 3:
+        time.sleep(0.3)
+        raise ValueError("three is damaged")
+    if number > 20:
+        raise ValueError("another one")
+    return number
+
+
+def process(_):
+    return os.getpid()
+
+
+def die(_):
+    os._exit(1)
 
 
 def threads_and_process(_):
@@ -86,6 +104,38 @@ def test_workers_are_kept_for_several_maps(monkeypatch):
     assert os.getpid() not in pids[0] | pids[1]
     with workers(threads=1, mem_mb=1000):
         assert {pid for _, pid, _ in parallel_map(threads_and_process, range(2))} == {os.getpid()}
+
+
+def test_a_spread_map_keeps_the_order_and_its_workers(way):
+    with spread_map(threads=way, mem_mb=1000) as spread:
+        assert list(spread(square, range(100))) == [n * n for n in range(100)]
+        assert list(spread(square, [5])) == [25]
+        assert list(spread(square, [])) == []
+        pids = {pid for _ in range(2) for pid in spread(process, range(20))}
+        assert len(pids) <= 2
+        if way == 2:
+            assert os.getpid() not in pids
+            assert set(spread(process, [1])) == {os.getpid()}  # nothing to spread
+
+
+def test_a_spread_map_raises_the_error_of_the_first_item(way):
+    with spread_map(threads=way, mem_mb=1000) as spread:
+        for _ in range(2):
+            with pytest.raises(ValueError, match="three is damaged"):
+                list(spread(fail_late_or_early, range(40)))
+        assert list(spread(square, [1, 2])) == [1, 4]  # the workers go on
+
+
+def test_killed_workers_are_named(monkeypatch):
+    import dask
+
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        spread_map(threads=2, mem_mb=1000, description="listing birds") as spread,
+        pytest.raises(OSError, match=r"listing birds: .* at items 1 to 2 of 64 were killed; memory is the usual"),
+    ):
+        list(spread(die, range(64)))
 
 
 def test_no_client_for_one_thread(monkeypatch):

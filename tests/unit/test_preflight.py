@@ -156,3 +156,12 @@ def test_float32_thresholds_count_their_refining_counters() -> None:
     assert refine_mb("float16", 2048, n_taus=4, definition="order_statistic") == 0
     assert refine_mb("float32", 2048, n_taus=4, definition="order_statistic") == 2048 * 4 * 65536 * 4 / 1e6
     assert refine_mb("float32", 1, n_taus=4, definition="netdissect_1000") == 8 * 65536 * 4 / 1e6
+
+
+def test_memory_of_the_data_set_room_covers_what_was_measured_and_fits_a_laptop() -> None:
+    from conceptatlas.costs import frame_mem_mb, index_mem_mb, list_mem_mb
+
+    n, sizes = 63305, {"frame_size": 224, "mask_size": 112}  # benchmarks/RESULTS.md, "Indexing": 212, 216, 365 MB
+    assert 2 * 306 < list_mem_mb(1) < list_mem_mb(4) < 4000  # 306: COCO's 118,287 images
+    assert 2 * 216 < frame_mem_mb(n / 64, **sizes) < frame_mem_mb(n, **sizes) < 3000
+    assert 624 < index_mem_mb(n, mask_size=112) < 1500  # 624: twenty concepts drawn anew in every image

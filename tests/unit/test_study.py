@@ -134,6 +134,14 @@ def test_mistakes_in_the_config(tmp_path: Path, config: dict[str, Any], message:
         (replaced("models", "18\tfloor", "random-18\tfloor"), "model random-18 cannot be its own twin"),
         (replaced("models", "random-18", "random 18"), "'random 18' cannot be a name"),
         (replaced("models", "\trandom\t", "\t$NO_SUCH_PLACE/w.pt\t"), "environment variable NO_SUCH_PLACE is not set"),
+        (
+            {"models": "model\tsource\tarchitecture\toptions\n18\tdemo\tplain\timg_size\n"},
+            r"model '18': options 'img_size': 'img_size' is not of the form key=value",
+        ),
+        (
+            {"models": "model\tsource\tarchitecture\toptions\n18\tdemo\tplain\tkey_map=$NO_SUCH_PLACE/a.json\n"},
+            "environment variable NO_SUCH_PLACE is not set",
+        ),
         (replaced("layers", "random-18", "random"), r"unknown model 'random' in the sheet of layers .*'random-18'"),
         (
             replaced("layers", "random-18\tconv5\tfeatures.5\t\n", ""),
@@ -186,3 +194,31 @@ def test_wildcards_match_names_only() -> None:
 def test_pick() -> None:
     assert pick({"a": 1, "b": 2}, ("b",)) == {"b": 2}
     assert pick({"a": 1, "b": 2}, but=("b",)) == {"a": 1}
+
+
+COMPOSITE = "dataset\tformat\tannotations\toptions\nscenes\tcomposite\t{members}\t{options}\n"
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ("dataset\tformat\na\tbrodn\n", r"unknown format 'brodn' in data set a; did you mean 'broden'"),
+        ("dataset\tformat\toptions\na\tbroden\tcategories\n", "'categories' is not of the form key=value"),
+        ("dataset\tformat\tframe\na\tbroden\tpad\n", "unknown column 'frame'"),
+        ("dataset\tformat\tpath\na\tbroden\t$NOBODY_SETS_THIS\n", "environment variable NOBODY_SETS_THIS is not set"),
+        ("dataset\tformat\n", "lists no data sets"),
+        (None, "gone.tsv does not exist"),
+    ],
+)
+def test_members_of_a_composite_are_checked_too(tmp_path: Path, members: str | None, message: str) -> None:
+    sheet = tmp_path / ("members.tsv" if members is not None else "gone.tsv")
+    if members is not None:
+        sheet.write_text(members)
+    with pytest.raises(ValueError, match=message):
+        study(tmp_path, {"datasets": COMPOSITE.format(members=sheet, options="")})
+
+
+def test_a_composite_of_known_formats_is_fine(tmp_path: Path) -> None:
+    (tmp_path / "members.tsv").write_text("dataset\tformat\tpath\na\tbroden\t/somewhere\nb\timage_folder\t/else\n")
+    text = COMPOSITE.format(members=tmp_path / "members.tsv", options="min_images=10")
+    assert study(tmp_path, {"datasets": text}).datasets["scenes"]["format"] == "composite"

@@ -40,10 +40,11 @@ def _add_layers(commands: Any) -> None:
     parser.add_argument(
         "--config", default=DEFAULT_CONFIG, help=f"config that names the sheet (default: {DEFAULT_CONFIG})"
     )
-    parser.add_argument("--source", help="a model without a row: demo, torchvision, user")
+    parser.add_argument("--source", help="a model without a row: demo, timm, torchvision, user")
     parser.add_argument("--architecture", help="name of the network within its source, or module:function")
     parser.add_argument("--weights", default="random", help="file, registry name, or `random` (default)")
     parser.add_argument("--input-size", default="", help="side of the input in pixels (default: the source's own)")
+    parser.add_argument("--options", default="", help='as in the sheet: "key=value;key=value"')
     parser.set_defaults(run=_layers)
 
 
@@ -84,6 +85,7 @@ def _layers(options: argparse.Namespace) -> int:
             "architecture": options.architecture,
             "weights": options.weights,
             "input_size": options.input_size,
+            "options": options.options,
         }
     else:
         row = _model_row(options.model, Path(options.config))

@@ -7,10 +7,11 @@ three: they tell an hour from a week.
 from __future__ import annotations
 
 SECONDS = {
-    "list_image": 0.0002,  # an image listed
-    "frame_image": 0.02,  # a picture of a megapixel decoded and resized, its labels rasterised
+    "list_image": 0.0003,  # an image listed from a table (Broden 0.00001, COCO panoptic 0.0001, instances 0.0004)
+    "scan_image": 0.005,  # one listed by its own files (ADE20K 0.0005, PASCAL-Part 0.008, a composite of Broden 0.001)
+    "frame_image": 0.02,  # a picture of a megapixel decoded, resized, its labels rasterised (COCO 0.01, Broden 0.003)
     "draw_image": 0.02,  # a demo scene drawn
-    "index_image": 0.0005,  # an image joined into the index, with its overlaps
+    "index_image": 0.0003,  # an image joined into the index, with its overlaps (Broden 0.00023)
     "forward_gmac": 0.03,  # 10^9 multiply-adds of a forward pass: ResNet-50 0.021, SqueezeNet 0.029, MobileNetV2 0.072
     "write_mb": 0.004,  # a megabyte of activations rounded, counted, hashed and written
     "summarise_mb": 0.004,  # a megabyte of activations read and summed
@@ -38,9 +39,51 @@ BASE_MB = 700
 """Memory of a job that has imported what it needs (torch included) and read nothing."""
 
 
+DATASET_MB = 300
+"""Memory of a job over a data set before it reads one: imports (130 MB without, 200 MB with scipy), and room."""
+
+PICTURE_MB = 300
+"""Memory for a picture of 12 megapixels with its label maps, while they are placed in their frame."""
+
+LISTED_IMAGES = 1_000_000
+"""Images that a data set may have before `n_images` limits them: listing reads them all."""
+
+LISTED_KB = 1.6
+"""Memory of an image while it is listed: Broden 1.3 kB, COCO panoptic 1.6 kB; a composite 5 kB, COCO instances with
+their polygons 8 kB (1.1 GB for the 118,287 images of train2017): they have fewer than `LISTED_IMAGES`."""
+
+FRAMED_KB = 4.0
+"""Memory of an image of a shard while it is framed: its row of the list, its labels without their masks, digests."""
+
+JOINED_KB = 6.0
+"""Memory of an image while shards are joined: 4 kB for Broden (the pairs of concepts that meet, 30 bytes each, most
+of it), 8 kB if 20 concepts drawn anew from 1,200 met in every image."""
+
+FRAMES_IN_FLIGHT = 64
+"""Frames that a job holds before they are written: those of a task."""
+
+
 def frame_mb(frame_size: int) -> float:
     """Megabytes of one uint8 RGB frame."""
     return 3 * frame_size**2 / 1e6
+
+
+def list_mem_mb(workers: int) -> float:
+    """Megabytes of a job that lists a data set; every worker opens files of its own."""
+    return DATASET_MB + LISTED_IMAGES * LISTED_KB / 1e3 + (DATASET_MB * workers if workers > 1 else 0)
+
+
+def frame_mem_mb(n_images: float, *, frame_size: int, mask_size: int) -> float:
+    """Megabytes of a job that frames a shard of that many images; padding is a mask an image, kept until the end."""
+    mask_mb = mask_size**2 / 8e6
+    held = FRAMES_IN_FLIGHT * 2 * (frame_mb(frame_size) + 2 * LABELS_PER_IMAGE * mask_mb)
+    return DATASET_MB + PICTURE_MB + held + n_images * (FRAMED_KB / 1e3 + mask_mb)
+
+
+def index_mem_mb(n_images: float, *, mask_size: int) -> float:
+    """Megabytes of a job that joins the shards of a data set: a window of masks, and what grows with the images."""
+    window = 256 * 2 * LABELS_PER_IMAGE * mask_size**2 / 8e6 * 4
+    return DATASET_MB + 150 + window + n_images * JOINED_KB / 1e3
 
 
 def forward_mb(input_size: int, batch: int) -> float:

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """What a dataset, model, layer, basis ... may be called: its name becomes part of a path. Pairs join with ``~``."""
 
-CATEGORIES = ("object", "scene", "part", "material", "texture", "color")
-"""Categories of concepts, in the order in which every figure and table shows them (Bau et al. 2017)."""
+CATEGORIES = ("object", "scene", "part", "material", "texture", "color", "attribute")
+"""Categories of concepts, in the order in which every figure and table shows them: the six of Network Dissection (Bau
+et al. 2017), and `attribute` for what is said of the whole picture and is none of them (CelebA's "smiling")."""
 
 
 def check_name(name: str, *, kind: str) -> str:

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from conceptatlas import costs
 from conceptatlas.costs import SECONDS
+from conceptatlas.datasets.index import format_of
 from conceptatlas.files import read_json, write_json
 from conceptatlas.preflight_table import Machine, Stage, size_text, table, time_text
 from conceptatlas.sheets import Row
@@ -80,11 +81,14 @@ def _dataset_stages(data: Mapping[str, Row], n_images: Mapping[str, int]) -> lis
     for name, row in data.items():
         n = n_images[name]
         frame, mask = costs.frame_mb(row["frame_size"]), row["mask_size"] ** 2 / 8e6
-        each = SECONDS["frame_image"] + (SECONDS["draw_image"] if row["format"] == "demo" else 0)
-        seconds = (
-            n * (each + SECONDS["list_image"] + SECONDS["index_image"]) + (row["shards"] + 2) * SECONDS["start_job"]
+        listed = SECONDS["scan_image" if format_of(row).scans else "list_image"]
+        each = listed + SECONDS["frame_image"] + SECONDS["index_image"]
+        each += SECONDS["draw_image"] if row["format"] == "demo" else 0
+        seconds = n * each + (row["shards"] + 2) * SECONDS["start_job"]
+        mem_mb = max(  # the list is there already
+            costs.frame_mem_mb(n / row["shards"], frame_size=row["frame_size"], mask_size=row["mask_size"]),
+            costs.index_mem_mb(n, mask_size=row["mask_size"]),
         )
-        mem_mb = 400 + n / row["shards"] * costs.LABELS_PER_IMAGE * mask * 2
         disk_mb = n * (frame + costs.LABELS_PER_IMAGE * mask)
         stages.append(Stage(f"data set {name}", row["shards"] + 2, n, seconds, mem_mb, disk_mb))
     return stages

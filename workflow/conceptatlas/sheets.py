@@ -29,9 +29,13 @@ def read_sheet(path: str | Path, *, key: tuple[str, ...]) -> list[Row]:
     path = Path(path)
     if not path.exists():
         raise ValueError(f"sheet {path} does not exist; the config names it under `sheets`")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"sheet {path} is not UTF-8 text; save it as tab-separated text") from None
     lines = [
         (number, line)
-        for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1)
+        for number, line in enumerate(text.splitlines(), 1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
     if not lines:
@@ -92,6 +96,15 @@ def variables(cell: str) -> list[str]:
 def _expand(cell: str) -> str:
     known = {HOME: str(Path(__file__).parents[2]), **os.environ}
     return _VARIABLE.sub(lambda match: known.get(match.group(1), match.group(0)), cell)
+
+
+def split_cell(text: str) -> list[str]:
+    """The parts of a cell that lists several files, separated by ``;``.
+
+    >>> split_cell("a.json; b.json;")
+    ['a.json', 'b.json']
+    """
+    return [part.strip() for part in text.split(";") if part.strip()]
 
 
 def parse_options(text: str) -> dict[str, str]:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conceptatlas.datasets.index import FORMATS
+from conceptatlas.datasets.index import FORMATS, format_of, members_of
 from conceptatlas.models.index import SOURCES
-from conceptatlas.models.rows import needs_calibration
+from conceptatlas.models.rows import needs_calibration, options_cell
 from conceptatlas.naming import shard_names, unknown
 from conceptatlas.sheets import Row, parse_options, read_sheet, variables
 from conceptatlas.validation import check, read_schema, read_yaml, typed_row, with_defaults
@@ -153,19 +153,21 @@ def _cross_check(study: Study) -> None:
 
 def _datasets(study: Study) -> Iterable[Exception | str]:
     for name, row in study.datasets.items():
-        if row["format"] not in FORMATS:
-            yield unknown("format", row["format"], FORMATS, where=f"data set {name}")
+        yield from _attempt(lambda row=row: format_of(row))
         if row["n_images"] != "" and row["shards"] > row["n_images"]:
             yield f"data set {name}: {row['shards']} shards for {row['n_images']} images; a shard needs an image"
         if row["mask_size"] > row["frame_size"]:
             yield f"data set {name}: mask_size {row['mask_size']} exceeds frame_size {row['frame_size']}"
         yield from _attempt(lambda row=row: parse_options(row["options"]))
+        if row["format"] in FORMATS and not _missing(row):  # a sheet of members that cannot be found is named as such
+            yield from _attempt(lambda row=row: [(format_of(m), parse_options(m["options"])) for m in members_of(row)])
 
 
 def _models(study: Study) -> Iterable[Exception | str]:
     for name, row in study.models.items():
         if row["source"] not in SOURCES:
             yield unknown("model source", row["source"], SOURCES, where=f"model {name}")
+        yield from _attempt(lambda row=row: options_cell(row))
         if row["twin_of"] and row["twin_of"] not in study.models:
             yield unknown("model", row["twin_of"], study.models, where=f"twin_of of model {name}")
         if row["twin_of"] == name:
@@ -220,15 +222,29 @@ def _unset(study: Study) -> Iterable[str]:
     """Environment variables that cells use and nobody has set, each named once with the first cell that needs it."""
     seen: set[str] = set()
     for sheet in ("datasets", "models", "bases"):
-        for row in getattr(study, sheet).values():
-            for column, cell in row.items():
-                for variable in variables(str(cell)):
-                    if variable not in os.environ and variable not in seen:
-                        seen.add(variable)
-                        yield (
-                            f"the environment variable {variable} is not set; the sheet of {sheet} needs it ("
-                            f"{column} of {row[KEYS[sheet][-1]]} is {cell!r}): `export {variable}=...` and run again"
-                        )
+        for row in _with_members(getattr(study, sheet).values()):
+            for variable, column in _missing(row).items():
+                if variable not in seen:
+                    seen.add(variable)
+                    yield (
+                        f"the environment variable {variable} is not set; the sheet of {sheet} needs it ("
+                        f"{column} of {row[KEYS[sheet][-1]]} is {row[column]!r}): `export {variable}=...` and run again"
+                    )
+
+
+def _with_members(rows: Iterable[Row]) -> Iterable[Row]:
+    for row in rows:
+        yield row
+        if row.get("format") in FORMATS and not _missing(row):
+            try:
+                yield from members_of(row)
+            except ValueError:
+                continue  # named where data sets are checked
+
+
+def _missing(row: Row) -> dict[str, str]:
+    """Environment variables that cells of a row use and nobody has set, each with its first column."""
+    return {v: column for column, cell in row.items() for v in variables(str(cell)) if v not in os.environ}
 
 
 def _attempt(function: Any) -> Iterable[Exception]:

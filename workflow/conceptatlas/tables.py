@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,8 +25,12 @@ class Column(NamedTuple):
     unit: str = ""
 
 
-def write_table(path: str | Path, frame: pd.DataFrame, *, columns: list[Column]) -> None:
+def write_table(
+    path: str | Path, frame: pd.DataFrame, *, columns: list[Column], rows_per_group: int | None = None
+) -> None:
     """Write `frame` atomically with the definitions of its columns.
+
+    rows_per_group : how many rows `read_rows` can read at a time; default Parquet's own.
 
     Raises
     ------
@@ -44,7 +49,7 @@ def write_table(path: str | Path, frame: pd.DataFrame, *, columns: list[Column])
     ]
     schema = pa.schema(fields)  # without the pandas metadata: it holds the writer's library versions
     with atomic_path(path) as part:
-        pq.write_table(table.cast(schema), part, compression="zstd")
+        pq.write_table(table.cast(schema), part, compression="zstd", row_group_size=rows_per_group)
 
 
 def read_table(path: str | Path, *, columns: list[str] | None = None) -> pd.DataFrame:
@@ -55,6 +60,31 @@ def read_table(path: str | Path, *, columns: list[str] | None = None) -> pd.Data
         if not Path(path).exists():
             raise
         raise ValueError(f"{path}: not a readable Parquet table ({error}); delete it and run again") from None
+    return frame
+
+
+def n_rows(path: str | Path) -> int:
+    """Number of rows of a Parquet table, without reading them."""
+    return int(pq.read_metadata(path).num_rows)
+
+
+def read_rows(
+    path: str | Path, *, start: int = 0, stop: int | None = None, columns: list[str] | None = None
+) -> pd.DataFrame:
+    """The rows start .. stop-1 of a Parquet table; only the row groups that hold them are read."""
+    try:
+        with pq.ParquetFile(path) as file:
+            counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+            bounds = np.cumsum([0, *counts])
+            stop = int(bounds[-1]) if stop is None else min(stop, int(bounds[-1]))
+            groups = [i for i in range(len(counts)) if bounds[i] < stop and bounds[i + 1] > start]
+            first = int(bounds[groups[0]]) if groups else 0
+            table = file.read_row_groups(groups, columns=columns)
+    except (pa.ArrowInvalid, OSError) as error:
+        if not Path(path).exists():
+            raise
+        raise ValueError(f"{path}: not a readable Parquet table ({error}); delete it and run again") from None
+    frame: pd.DataFrame = table.slice(start - first, max(0, stop - start)).to_pandas() if groups else table.to_pandas()
     return frame
 
 

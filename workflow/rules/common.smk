@@ -21,10 +21,11 @@ if LIBRARY not in sys.path[:1]:
     inherited = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part and part != LIBRARY]
     os.environ.update(PYTHONPATH=os.pathsep.join([LIBRARY, *inherited]))
 
-from conceptatlas.datasets.index import format_module
+from conceptatlas.datasets.index import format_modules, named_files
 from conceptatlas.jobs import planned_code
 from conceptatlas.models.index import source_module
-from conceptatlas.models.rows import weights_file
+from conceptatlas.models.rows import weights_files
+from conceptatlas.plugins import plugin_file
 from conceptatlas.provenance import fingerprint
 from conceptatlas.sheets import expand_row
 from conceptatlas.study import alternatives, load_study, pick
@@ -135,14 +136,19 @@ def content(named):
 
 
 def weights_content(wildcards):
-    """Weights of a model, and for one of the user's own the file of its module."""
+    """Weights of a model and their key map, and for one of the user's own the file of its module."""
     row = expand_row(study.models[wildcards.model])
-    python_file = Path(*row["architecture"].partition(":")[0].split(".")).with_suffix(".py")
-    return content(weights_file(row)) + (content(str(python_file)) if row["source"] == "user" else [])
+    files = weights_files(row) + ([plugin_file(row["architecture"])] if row["source"] == "user" else [])
+    return [entry for file in files for entry in content(file)]
 
 
 def annotations_content(wildcards):
-    return content(expand_row(study.datasets[wildcards.dataset])["annotations"])
+    return annotations_files(wildcards.dataset)
+
+
+@functools.cache
+def annotations_files(dataset):
+    return [fingerprint(file) for file in named_files(expand_row(study.datasets[dataset]))]
 
 
 def directions_content(wildcards):
@@ -164,7 +170,7 @@ def code_of(rule_name, *, reads_data=False, runs_model=False):
     def of_job(wildcards):
         entries = []
         if reads_data:
-            entries.append(format_module(study.datasets[wildcards.dataset]["format"]))
+            entries.extend(format_modules(study.datasets[wildcards.dataset]))
         if runs_model:
             entries.append(source_module(study.models[wildcards.model]))
         return code(rule_name, *entries)

@@ -7,6 +7,7 @@ OUTPUTS  <results>/datasets/{dataset}/
            annotations/{shard}.h5                masks packed to bits
            index.parquet, concepts.parquet       images and concepts with their counts
            overlaps.h5, dataset.json             concept by concept overlaps; sizes, digest, quarantine
+           examples.h5                           a few pictures of frequent concepts with their masks, to look at
 """
 
 
@@ -22,10 +23,10 @@ rule list_dataset:
     retries: study.config["retries_inside_job"]
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
+    threads: list_threads
     resources:
-        mem_mb=grow(2000),
-        runtime=30,
+        mem_mb=grow(list_mem_mb),
+        runtime=list_runtime,
     params:
         code=code_of("list_dataset", reads_data=True),
         dataset=data_row,
@@ -73,6 +74,7 @@ rule index_dataset:
         index="<results>/datasets/{dataset}/index.parquet",
         concepts="<results>/datasets/{dataset}/concepts.parquet",
         overlaps="<results>/datasets/{dataset}/overlaps.h5",
+        examples="<results>/datasets/{dataset}/examples.h5",
         dataset="<results>/datasets/{dataset}/dataset.json",
     log:
         "<logs>/index_dataset/{dataset}.log",
@@ -83,10 +85,10 @@ rule index_dataset:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
-        runtime=60,
+        mem_mb=grow(index_mem_mb),
+        runtime=index_runtime,
     params:
-        code=code_of("index_dataset"),
+        code=code_of("index_dataset", reads_data=True),
         dataset=frame_row,
         quarantine_share=study.config["frames"]["quarantine_share"],
     script:

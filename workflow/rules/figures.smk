@@ -1,11 +1,39 @@
 """
 PURPOSE  Tables and picture strips in, figures out: PNG to read, SVG for papers.
 INPUTS   the tables of the analyses.
-OUTPUTS  <results>/figures/dissection/{dataset}/{model}/   unit galleries, bars, layer graph, distributions, null
+OUTPUTS  <results>/figures/datasets/{dataset}/             concepts with their counts; labels drawn over pictures
+         <results>/figures/dissection/{dataset}/{model}/   unit galleries, bars, layer graph, distributions, null
          <results>/figures/dissection/{dataset}/           unique detectors of all models; models beside their twins
 """
 
 FIGURE_SUFFIXES = [f".{suffix}" for suffix in study.config["figures"]["formats"]]
+
+
+rule plot_dataset:
+    input:
+        concepts="<results>/datasets/{dataset}/concepts.parquet",
+        examples=ancient("<results>/datasets/{dataset}/examples.h5"),
+        dataset="<results>/datasets/{dataset}/dataset.json",
+    output:
+        folder=directory("<results>/figures/datasets/{dataset}"),
+    log:
+        "<logs>/plot_dataset/{dataset}.log",
+    benchmark:
+        "<benchmarks>/plot_dataset/{dataset}.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_of("plot_dataset"),
+        dataset=lambda wildcards: wildcards.dataset,
+        options=study.config["figures"],
+        embed_images=may_embed,
+    script:
+        "../scripts/plot_dataset.py"
 
 
 rule plot_dissection:

@@ -84,6 +84,10 @@ def summarised_layers(wildcards):
     ]
 
 
+def dataset_figures(wildcards):
+    return [f"<results>/figures/datasets/{dataset}" for dataset in study.datasets]
+
+
 def dissection_tables(wildcards):
     joined = [f"<results>/dissection/{dataset}/summary.parquet" for dataset in study.dissected_datasets()]
     bases = [

@@ -5,11 +5,15 @@ OUTPUTS  none.
 """
 
 from conceptatlas import costs
+from conceptatlas.datasets.index import format_of
+
+
+def images_of(wildcards):
+    return study.datasets[wildcards.dataset]["n_images"] or costs.UNKNOWN_IMAGES
 
 
 def images_per_shard(wildcards):
-    row = study.datasets[wildcards.dataset]
-    return (row["n_images"] or costs.UNKNOWN_IMAGES) / row["shards"]
+    return images_of(wildcards) / study.datasets[wildcards.dataset]["shards"]
 
 
 def input_size(wildcards):
@@ -27,9 +31,39 @@ def grow(base_mb):
     return of_attempt
 
 
+def list_threads(wildcards):
+    """Workers where listing opens a file an image; a list that is read from a table takes seconds."""
+    scans = format_of(study.datasets[wildcards.dataset]).scans
+    return study.config["dask"]["workers"] if scans else 1
+
+
+def list_mem_mb(wildcards):
+    return costs.list_mem_mb(list_threads(wildcards))
+
+
+def list_runtime(wildcards):
+    """Minutes: `n_images` limits what is kept, listing reads all."""
+    scans = format_of(study.datasets[wildcards.dataset]).scans
+    each = costs.SECONDS["scan_image" if scans else "list_image"]
+    return 10 + int(costs.LISTED_IMAGES * each / list_threads(wildcards) / 60)
+
+
 def frame_mem_mb(wildcards):
     row = study.datasets[wildcards.dataset]
-    return costs.BASE_MB + 2 * images_per_shard(wildcards) * row["mask_size"] ** 2 / 8 * 20 / 1e6
+    return costs.frame_mem_mb(
+        images_per_shard(wildcards),
+        frame_size=row["frame_size"],
+        mask_size=row["mask_size"],
+    )
+
+
+def index_mem_mb(wildcards):
+    mask_size = study.datasets[wildcards.dataset]["mask_size"]
+    return costs.index_mem_mb(images_of(wildcards), mask_size=mask_size)
+
+
+def index_runtime(wildcards):
+    return 10 + int(3 * images_of(wildcards) * costs.SECONDS["index_image"] / 60)
 
 
 def forward_mem_mb(wildcards):
@@ -49,7 +83,7 @@ def forward_runtime(wildcards):
 def layer_runtime(wildcards):
     """Minutes for one layer: its units are not known before the model is checked, so a wide layer is assumed."""
     row = study.datasets[wildcards.dataset]
-    n_images = row["n_images"] or costs.UNKNOWN_IMAGES
+    n_images = images_of(wildcards)
     tally = n_images * 2048 * costs.SECONDS["tally_unit"]
     null = costs.null_s(
         n_images,
@@ -63,9 +97,8 @@ def layer_runtime(wildcards):
 def layer_mem_mb(wildcards):
     """Memory of a job over one layer: its imports, every worker's tallies, the masks of the null (512 units), and the
     counters that refine float32 thresholds (2048 units)."""
-    row = study.datasets[wildcards.dataset]
-    n_images = row["n_images"] or costs.UNKNOWN_IMAGES
-    null = costs.null_mb(n_images, 512, row["mask_size"])
+    mask_size = study.datasets[wildcards.dataset]["mask_size"]
+    null = costs.null_mb(images_of(wildcards), 512, mask_size)
     thresholds = study.config["thresholds"]
     refine = costs.refine_mb(
         study.layers[wildcards.model, wildcards.layer]["dtype"],

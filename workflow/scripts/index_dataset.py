@@ -2,12 +2,13 @@
 
 from conceptatlas.datasets.joining import join_shards
 from conceptatlas.jobs import job
+from conceptatlas.sheets import expand_row
 
 
 def main() -> None:
     with job(script=__file__, log=snakemake.log[0], code=snakemake.params.code):
         join_shards(
-            snakemake.params.dataset,
+            expand_row(snakemake.params.dataset),
             listing=snakemake.input.listing,
             vocabulary=snakemake.input.vocabulary,
             frames=snakemake.input.frames,
@@ -17,6 +18,7 @@ def main() -> None:
             index=snakemake.output.index,
             concepts=snakemake.output.concepts,
             overlaps=snakemake.output.overlaps,
+            examples=snakemake.output.examples,
             summary=snakemake.output.dataset,
         )
 

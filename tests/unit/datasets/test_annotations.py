@@ -12,12 +12,11 @@ from conceptatlas.datasets.annotations import (
     mask_bytes,
     n_pixels_of,
     pack_masks,
-    present_numbers,
     rasterise,
     unpack_masks,
 )
 from conceptatlas.datasets.frames import placement, sample_grid
-from conceptatlas.datasets.reader import ConceptKey, ImageLabel, LabelMap
+from conceptatlas.datasets.reader import ConceptKey, ImageLabel, LabelMap, present_numbers
 from conceptatlas.naming import CATEGORIES
 
 VOCABULARY = {"sky": 0, "car": 1, "wheel": 2, "street": 3, "dot": 4}

@@ -123,8 +123,21 @@ def test_errors_of_the_whole_data_set(folder, tmp_path):
         broken("label.csv", "2,car", "two,car").listing()
     with pytest.raises(ValueError, match=r"c_part\.csv: label 3 is 'tyre', in label\.csv it is 'wheel'"):
         broken("c_part.csv", "wheel", "tyre").listing()
-    with pytest.raises(ValueError, match=r"index\.csv: no column split, sh"):
+    with pytest.raises(ValueError, match=r"index\.csv: no column split, sh, or more than one"):
         broken("index.csv", "image,split,ih,iw,sh", "image,part2,ih,iw,s").listing()
+    with pytest.raises(ValueError, match=r"index\.csv: no column ih, iw, or more than one"):
+        broken("index.csv", "image,split,ih,iw,sh", "image,split,ih,ih,sh").listing()
+    with pytest.raises(ValueError, match=r"index\.csv, line 2: 11 cells, the header has 12"):
+        broken("index.csv", ",4,\n", ",4\n").listing()
+    with pytest.raises(ValueError, match=r"label\.csv, line 3: 7 cells, the header has 6"):
+        broken("label.csv", "2,car,", "2,car,automobile,").listing()
+    with pytest.raises(ValueError, match=r"c_part\.csv: no column number, or more than one"):
+        broken("c_part.csv", "number", "id").listing()
+
+
+def test_cells_in_quotes_may_hold_commas(folder):
+    replace(folder / "label.csv", "2,car,object(3),10,1.0,", '2,car,object(3),10,1.0,"auto, automobile"')
+    assert reader_of(folder).listing().concepts["name"].tolist()[1] == "car"
 
 
 def test_errors_of_one_image(folder):

@@ -52,6 +52,28 @@ def test_segments_of_one_category_are_one_label_and_crowds_count(row):
     assert (label.numbers == 0).sum() == 600 - 318
 
 
+def test_the_categories_of_an_image_are_known_without_decoding(row, tmp_path):
+    png = tmp_path / "panoptic_train2017" / "000000000001.png"
+    reader, image = first(row)
+    (label,) = reader.labels(image)
+    whole = png.read_bytes()
+    png.write_bytes(whole[: len(whole) // 2])
+    assert reader.present(image) == set(label.concepts.values())
+    with pytest.raises(ValueError, match="segment 5 stands twice in the JSON"):
+        reader.present({**image, "_segments": '[["car", "object", [5]], ["person", "object", [5]]]'})
+    with pytest.raises(ValueError, match="no annotation for this image"):
+        reader.present({**image, "_segments": ""})
+    save_coded(png, np.zeros((30, 20)))
+    with pytest.raises(ValueError, match="30 x 20 pixels"):
+        reader.present(image)
+    png.write_bytes(b"no picture")
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        reader.present(image)
+    png.unlink()
+    with pytest.raises(ValueError, match="no such file"):
+        reader.present(image)
+
+
 def test_folders_may_be_named_one_by_one_or_hold_the_images(row, tmp_path):
     images = tmp_path / "images"
     both = {**row, "path": f"{images / 'train2017'};{images / 'val2017'}"}
@@ -94,10 +116,17 @@ def test_errors_of_a_json(row, tmp_path):
         listing(lambda c: c.pop("annotations"))
     with pytest.raises(ValueError, match="looks like COCO instances"):
         listing(lambda c: [a.pop("segments_info") for a in c["annotations"]])
+    for broken in (None, [5]):
+        with pytest.raises(ValueError, match=r"train2017\.json, image 1: segments_info is no list of objects"):
+            listing(lambda c, given=broken: c["annotations"][0].update(segments_info=given))
     with pytest.raises(ValueError, match="an entry lacks the field 'height'"):
         listing(lambda c: c["images"][0].pop("height"))
     table.write_text(whole[:100])
     with pytest.raises(ValueError, match="not valid JSON"):
+        open_dataset(row).listing()
+    table.write_text(whole)
+    table.with_suffix("").rename(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match=r"panoptic_train2017: no such folder; the PNGs of panoptic_train2017\.json"):
         open_dataset(row).listing()
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from conceptatlas.datasets.index import FORMATS, format_module, open_dataset
+from conceptatlas.datasets.index import FORMATS, format_modules, named_files, open_dataset
 from tiny_datasets import TINY
 
 
@@ -33,7 +33,7 @@ def test_numbers_must_be_whole():
 
 
 def test_modules_of_formats():
-    assert format_module("broden") == "conceptatlas.datasets.broden"
+    assert format_modules({"format": "broden"}) == ["conceptatlas.datasets.broden"]
     assert list(FORMATS) == sorted(FORMATS)
 
 
@@ -41,7 +41,15 @@ def test_importing_the_index_loads_no_reader_and_no_torch():
     code = (
         "import sys, conceptatlas.datasets.index as i;"
         "bad = [m for m in ('torch', 'PIL', 'pandas', 'h5py') if m in sys.modules];"
-        "bad += [m for m in sys.modules if m.startswith('conceptatlas.datasets.') and m != i.__name__];"
+        "own = (i.__name__, i.read_members.__module__);"
+        "bad += [m for m in sys.modules if m.startswith('conceptatlas.datasets.') and m not in own];"
         "sys.exit(str(bad) if bad else 0)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_tables_inside_folders_are_tracked(tmp_path):
+    row = {"dataset": "d", "format": "image_folder", "path": "pictures", "annotations": "a;b", "options": "names=n.tsv"}
+    assert list(named_files(row)) == ["a", "b", "a/names.tsv", "b/names.tsv", "n.tsv"]
+    assert "faces/list_attr_celeba.txt" in list(named_files({"format": "celeba", "path": "faces"}))
+    assert list(named_files({"format": "broden", "path": "b"})) == ["b/index.csv", "b/label.csv"]

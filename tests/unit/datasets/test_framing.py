@@ -16,7 +16,7 @@ from conceptatlas.datasets.frames import place
 from conceptatlas.datasets.framing import FrameOptions
 from conceptatlas.datasets.shards import check_shard
 from conceptatlas.files import DamagedFileError, array_digest, file_sha256, read_json
-from tiny_datasets import FRAME, TINY, frame_dataset, image_folder, picture
+from tiny_datasets import FRAME, TINY, frame_dataset, image_folder, picture, save_indices
 
 
 @pytest.fixture
@@ -98,6 +98,16 @@ def test_a_file_that_vanished_is_quarantined(row, tmp_path, monkeypatch):
     paths = frame_dataset(row, tmp_path / "out", n_shards=1)
     (bad,) = read_json(paths["manifests"][0])["quarantine"]
     assert "two.png: no such file" in bad["reason"]
+
+
+def test_a_reason_that_names_no_file_gets_one(row, tmp_path):
+    """What is said of geometry alone: here a mask of another aspect than its picture."""
+    save_indices(tmp_path / "data" / "objects" / "train" / "b" / "two.png", np.ones((16, 40)))
+    save_indices(tmp_path / "data" / "objects" / "val" / "a" / "four.png", np.full((16, 24), 9))
+    paths = frame_dataset(row, tmp_path / "out", n_shards=1)
+    geometry, value = (bad["reason"] for bad in read_json(paths["manifests"][0])["quarantine"])
+    assert geometry.startswith("train/b/two.png: a label map of 16 x 40 pixels")
+    assert value.startswith(str(tmp_path / "data" / "objects" / "val" / "a" / "four.png: values [9]"))
 
 
 def test_an_error_of_the_code_is_not_quarantined(row, tmp_path, monkeypatch):

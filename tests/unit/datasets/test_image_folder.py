@@ -47,6 +47,15 @@ def test_what_is_no_image_of_the_data_set(row, tmp_path):
     assert len(found) == 4
 
 
+def test_links_are_followed(tmp_path):
+    save_picture(tmp_path / "store" / "a.png", picture(4, 4))
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "linked").symlink_to(tmp_path / "store", target_is_directory=True)
+    (tmp_path / "images" / "b.png").symlink_to(tmp_path / "store" / "a.png")
+    row = {"format": "image_folder", "path": str(tmp_path / "images"), "annotations": ""}
+    assert open_dataset(row).listing().images["image_id"].tolist() == ["b.png", "linked/a.png"]
+
+
 def test_images_without_masks(row):
     reader = open_dataset({**row, "annotations": ""})
     listing = reader.listing()
@@ -65,7 +74,7 @@ def test_errors(row, tmp_path):
     reader = open_dataset(row)
     image = records(reader.listing().images)[0]
     save_indices(tmp_path / "objects" / "train" / "a" / "one.png", np.full((16, 24), 9))
-    with pytest.raises(ValueError, match=r"one\.png: values \[9\] have no name.*\(now 0,255\)"):
+    with pytest.raises(ValueError, match=r"one\.png: values \[9\] have no name; .*names\.tsv, or .*\(now 0,255\)"):
         list(reader.labels(image))
     assert len(list(open_dataset({**row, "options": "unlabelled=0, 9"}).labels(image))) == 2
     for layer in ("objects", "parts"):
@@ -88,11 +97,18 @@ def test_errors(row, tmp_path):
         ("1\tsky\tobject\n1\tsea\tobject\n", "line 2: number 1 is 'sky' already"),
         ("1\tsky\tobjekt\n", "unknown category 'objekt'.*did you mean 'object'"),
         ("x\tsky\tobject\n", "line 1: expected number"),
+        ("number\tname\tcategory\n# nothing yet\n", r"objects/names\.tsv names no value"),
     ],
 )
 def test_errors_of_a_names_file(row, tmp_path, text, message):
     (tmp_path / "objects" / "names.tsv").write_text(text)
     with pytest.raises(ValueError, match=message):
+        open_dataset(row).listing()
+
+
+def test_a_names_file_that_is_no_text(row, tmp_path):
+    (tmp_path / "objects" / "names.tsv").write_bytes("1\tStraße\tobject\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"names\.tsv, line 1: not UTF-8 text"):
         open_dataset(row).listing()
 
 

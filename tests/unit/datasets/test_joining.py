@@ -130,7 +130,7 @@ def test_ties_of_the_primary_category_go_to_the_order_of_categories():
     concepts = pd.DataFrame(
         {"concept_index": [0, 1, 2], "name": ["a", "b", "c"], "categories": [["object", "part"], ["part"], ["color"]]}
     )
-    by_category = np.zeros((3, 6), dtype=int)
+    by_category = np.zeros((3, len(CATEGORIES)), dtype=int)
     by_category[0, [CATEGORIES.index("object"), CATEGORIES.index("part")]] = 5
     by_category[1, CATEGORIES.index("material")] = 1  # a layer the vocabulary does not list
     zeros = np.zeros(3, dtype=int)

@@ -17,7 +17,7 @@ class FakeReader:
     def __init__(self, ids, *, splits=None, concepts=(("sky", ["object"]),)):
         self.ids, self.splits, self.concepts = list(ids), splits, concepts
 
-    def listing(self):
+    def listing(self, *, map=map):
         images = pd.DataFrame({"image_id": self.ids}, dtype=object).assign(
             path="", source="", split=self.splits or "", licence="", attribution="", _own="x"
         )
@@ -117,3 +117,13 @@ def test_tables_come_back_with_definitions(tmp_path):
     assert found.images.to_dict("list") == listing.images.to_dict("list")
     assert found.concepts.to_dict("list") == listing.concepts.to_dict("list")
     assert all(column.definition for column in read_definitions(images))
+
+
+def test_what_is_cut_from_one_picture_stays_in_one_block_and_split(tmp_path):
+    row = TINY["coco_instances"](tmp_path)
+    row["options"] = ";".join(filter(None, [row.get("options", ""), "crop=box"]))
+    images = list_dataset(row, 0).images
+    pictures = images["image_id"].str.partition("#")[0]
+    assert pictures.nunique() < len(images)
+    assert images["block"].tolist() == [image_block(picture) for picture in pictures]
+    assert images.groupby(pictures)["split"].nunique().max() == 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conceptatlas.datasets.pictures import read_coded_numbers, read_indices, read_picture
+from conceptatlas.datasets.pictures import read_coded_numbers, read_indices, read_picture, stored_size
 from tiny_datasets import picture, save_coded, save_indices
 
 
@@ -139,3 +139,19 @@ def test_grey_file_holds_no_coded_numbers(tmp_path):
     Image.fromarray(np.zeros((4, 4), dtype=np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(ValueError, match="expected an RGB mask"):
         read_coded_numbers(tmp_path / "a.png")
+
+
+def test_the_stored_size_needs_only_the_head_of_a_file(tmp_path):
+    path = tmp_path / "a.jpg"
+    turned = Image.Exif()
+    turned[0x0112] = 6  # shown, its sides change places
+    Image.fromarray(picture(20, 30)).save(path, exif=turned)
+    assert read_picture(path).shape == (30, 20, 3)
+    assert stored_size(path) == (20, 30)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert stored_size(path) == (20, 30)
+    path.write_bytes(b"no picture")
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        stored_size(path)
+    with pytest.raises(ValueError, match="no such file"):
+        stored_size(tmp_path / "gone.jpg")

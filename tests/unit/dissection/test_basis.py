@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from conceptatlas.activations.linear_bases import fit_basis, random_rotation, read_matrix, sample_positions
+from conceptatlas.activations.maps import ProjectedMaps, pooling
 from conceptatlas.activations.store import open_shards
 from conceptatlas.activations.summary import stored_blocks
 from conceptatlas.activations.thresholds import measure_units
 from conceptatlas.dissection.basis import _blocks, projected_histogram
-from conceptatlas.dissection.linear_bases import fit_basis, random_rotation, read_matrix, sample_positions
-from conceptatlas.dissection.maps import ProjectedMaps, pooling
 from tiny_stores import write_store
 
 Array = np.ndarray[Any, Any]

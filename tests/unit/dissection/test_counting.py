@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from conceptatlas.datasets.labelled_images import Vocabulary
 from conceptatlas.dissection.counting import (
     SUMMARY_COLUMNS,
     bootstrap_counts,
@@ -17,10 +18,10 @@ from conceptatlas.dissection.counting import (
     sensitivity_rows,
 )
 from conceptatlas.dissection.joining import join_dissection
-from conceptatlas.dissection.labelled_images import Vocabulary
 from conceptatlas.inference.bootstrap import block_weights, halves
 from conceptatlas.masks.iou import iou_category
 from conceptatlas.masks.tally import tally_images
+from conceptatlas.naming import CATEGORIES
 from conceptatlas.seeds import image_block
 from conceptatlas.tables import read_table, write_table
 from planted import GEOMETRY, NAMES, SIZE, detectors, noise, primary_index, scenes
@@ -35,7 +36,7 @@ def tally_and_scores(maps, labels, *, tau=0.05):
     blocks = np.array([image_block(f"image_{n}") for n in range(labels.n_images)])
     tally = tally_images(
         maps, maps.max(axis=(2, 3)).astype(np.float32), thresholds, labels.bits(), blocks, primary_index(),
-        grid_of((SIZE, SIZE), SIZE, GEOMETRY), n_categories=6,
+        grid_of((SIZE, SIZE), SIZE, GEOMETRY), n_categories=len(CATEGORIES),
     )  # fmt: skip
     scores = iou_category(
         tally.dense(), tally.category_areas.sum(axis=2), tally.label_pixels.sum(axis=1), primary_index()
@@ -99,8 +100,8 @@ def test_recentred_interval_by_hand():
 
 def test_null_counts_and_their_p_value():
     observed = counts_of(np.array([[0.5] + [0.0] * 11, [0.01] * 12]), VOCABULARY, cut=0.04)
-    value = np.zeros((9, 2, 6))
-    concept = np.full((9, 2, 6), -1)
+    value = np.zeros((9, 2, len(CATEGORIES)))
+    concept = np.full((9, 2, len(CATEGORIES)), -1)
     value[0, :, 0], concept[0, :, 0] = 0.2, 3  # one permutation with two detectors of one label
     null = null_counts(value, concept, cut=0.04)
     assert null["detectors", ""].tolist() == [2] + [0] * 8

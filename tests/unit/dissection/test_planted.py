@@ -9,6 +9,7 @@ import pytest
 from conceptatlas.dissection.netdissect_csv import netdissect_table
 from conceptatlas.masks.bitmask import unpack
 from conceptatlas.masks.labels import count_netdissect_csv, read_netdissect_csv
+from conceptatlas.naming import CATEGORIES
 from conceptatlas.tables import read_definitions, read_table
 from planted import GEOMETRY, NAMES, OPTIONS, PRIMARY, SIZE, detectors, dissect, noise, scenes, write_dataset
 from slow_twins import grid_of
@@ -211,7 +212,7 @@ def test_too_few_blocks_have_no_interval(tmp_path):
 
 def test_table_of_a_vocabulary_with_one_category(tmp_path):
     """Concepts without any pixel, categories without any concept."""
-    from conceptatlas.dissection.labelled_images import Vocabulary
+    from conceptatlas.datasets.labelled_images import Vocabulary
     from conceptatlas.masks.iou import iou_category
     from conceptatlas.masks.tally import Tally, tally_images
 
@@ -221,7 +222,7 @@ def test_table_of_a_vocabulary_with_one_category(tmp_path):
     grid = grid_of((SIZE, SIZE), SIZE, GEOMETRY)
     tally: Tally = tally_images(
         maps, maps.max(axis=(2, 3)).astype(np.float32), np.full(3, 1.5, dtype=np.float32), labels.bits(),
-        np.zeros(20, dtype=int), primary, grid, n_categories=6,
+        np.zeros(20, dtype=int), primary, grid, n_categories=len(CATEGORIES),
     )  # fmt: skip
     scores = iou_category(tally.dense(), tally.category_areas.sum(axis=2), tally.label_pixels.sum(axis=1), primary)
     vocabulary = Vocabulary([*NAMES, "unicorn"], primary, np.ones(len(primary), dtype=int))
@@ -231,7 +232,7 @@ def test_table_of_a_vocabulary_with_one_category(tmp_path):
 
 
 def test_annotations_with_a_gap_are_refused(tmp_path):
-    from conceptatlas.dissection.labelled_images import read_labels
+    from conceptatlas.datasets.labelled_images import read_labels
 
     files = write_dataset(tmp_path, scenes(30), n_shards=3)
     whole = read_labels(files["annotations"], start=0, stop=30)

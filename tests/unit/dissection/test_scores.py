@@ -7,20 +7,21 @@ import pytest
 from scipy.stats import pearsonr
 from sklearn.metrics import average_precision_score, f1_score
 
+from conceptatlas.activations.maps import stored_maps
 from conceptatlas.datasets.overlaps import read_overlaps
 from conceptatlas.dissection.confounds import candidates, confounding
 from conceptatlas.dissection.label_scores import average_precision, grid_scores, score_labels
-from conceptatlas.dissection.maps import stored_maps
 from conceptatlas.inference.bootstrap import block_weights
 from conceptatlas.masks.cells import covered_cells
 from conceptatlas.masks.iou import iou_category
 from conceptatlas.masks.tally import tally_images
+from conceptatlas.naming import CATEGORIES
 from conceptatlas.seeds import image_block
 from planted import GEOMETRY, NAMES, SIZE, detectors, noise, primary_index, scenes, write_dataset
 from slow_twins import Labels, grid_of
 from tiny_stores import write_store
 
-NONE = np.full((len(NAMES), 6), -1)
+NONE = np.full((len(NAMES), len(CATEGORIES)), -1)
 
 
 def scored(folder, maps, labels, top, *, thresholds, valid=None, n_shards=2, holders=NONE):
@@ -95,7 +96,8 @@ def all_scores(folder, maps, labels, concept):
     found = scored(folder, maps, labels, np.array([[concept]]), thresholds=[0.3])
     tally = tally_images(
         maps, maps.max(axis=(2, 3)).astype(np.float32), np.array([0.3], dtype=np.float32), labels.bits(),
-        np.zeros(len(maps), dtype=int), primary_index(), grid_of((SIZE, SIZE), SIZE, GEOMETRY), n_categories=6,
+        np.zeros(len(maps), dtype=int), primary_index(), grid_of((SIZE, SIZE), SIZE, GEOMETRY),
+        n_categories=len(CATEGORIES),
     )  # fmt: skip
     scores = iou_category(
         tally.dense(), tally.category_areas.sum(axis=2), tally.label_pixels.sum(axis=1), primary_index()
@@ -173,7 +175,7 @@ def confounded(tmp_path_factory):
     scores = scored(folder, maps, labels, best[:, None], thresholds=thresholds, holders=holders)
     tally = tally_images(
         maps, maps.max(axis=(2, 3)).astype(np.float32), thresholds, labels.bits(), blocks, primary_index(),
-        grid_of((SIZE, SIZE), SIZE, GEOMETRY), n_categories=6,
+        grid_of((SIZE, SIZE), SIZE, GEOMETRY), n_categories=len(CATEGORIES),
     )  # fmt: skip
     weights = block_weights(32, 500, seed=0)
     found = confounding(tally, overlaps, holders, best, scores.inside, weights, confidence=0.95)

@@ -10,7 +10,8 @@ from conceptatlas.figures.activation_distributions import activation_distributio
 from conceptatlas.figures.iou_null import iou_against_null, null_counts
 from conceptatlas.figures.label_scores import label_scores, rank_correlation, same_best
 from conceptatlas.figures.reading import Distribution
-from conceptatlas.figures.unit_gallery import ROWS_A_PAGE, n_pages, outlines, tile, unit_gallery
+from conceptatlas.figures.strips import outlines, tile
+from conceptatlas.figures.unit_gallery import ROWS_A_PAGE, n_pages, unit_gallery
 from tiny_tables import HOSTILE, gallery_of, labels_table, summary_table, unit_row, units_table, words
 
 # Gallery ----------------------------------------------------------------------------------------------------------

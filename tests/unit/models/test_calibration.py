@@ -40,6 +40,16 @@ def test_calibrating_leaves_the_model_as_it_was() -> None:
     assert not any(child.training for child in model.module.modules())
 
 
+def test_layers_that_no_picture_reaches_keep_their_statistics() -> None:
+    net = nn.Module()
+    net.used, net.spare = nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+    net.spare.running_mean.fill_(7)
+    net.forward = lambda pictures: net.used(pictures)
+    state = calibrate(tiny_models.model(net), tiny_models.frames(8), batch=4)
+    assert bool((state["spare.running_mean"] == 7).all())
+    assert not bool((state["used.running_mean"] == 0).any())
+
+
 def varying_share(model_row: dict[str, object], calibration: Path | None) -> float:
     """Share of units of features.18 that take more than one value in float16."""
     model = load_model(model_row, calibration=calibration)

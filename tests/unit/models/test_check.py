@@ -63,6 +63,12 @@ def test_maps_that_cannot_be_stored_are_refused(name: str, said: str, monkeypatc
         check_model(ROW, [layer(name)])
 
 
+def test_a_size_with_which_the_network_does_not_run_is_named() -> None:
+    row = ROW | {"source": "torchvision", "architecture": "squeezenet1_1", "weights": "random", "input_size": 8}
+    with pytest.raises(ValueError, match=r"model 'tiny': a picture of 8 x 8 pixels does not run through it \("):
+        check_model(row, [layer("features.3")])
+
+
 def test_values_that_float16_cannot_hold_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_models.model()
     model.module.conv1.weight.mul_(1e6)
@@ -83,6 +89,9 @@ def test_trace_lists_modules_in_the_order_in_which_they_finish() -> None:
     assert not odd["shared"].hookable
     assert "2 times" in odd["shared"].reason
     assert "tuple" in odd["attention"].reason
+    assert "never runs" in calls["unused"].reason
+    outside = trace_modules(tiny_models.model(outside={"unused": "it is spare"}))
+    assert outside["unused"].reason == "it is spare"
 
 
 def deep(n: int) -> nn.Module:
@@ -133,4 +142,6 @@ def test_command_line(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None
     given = ["--source", "torchvision", "--architecture", "squeezenet1_1", "--input-size", "64"]
     assert main(["layers", "any", *given]) == 0
     assert "features.12" in capsys.readouterr().out
+    assert main(["layers", "any", *given, "--options", "num_clases=3"]) == 1
+    assert "did you mean 'num_classes'" in capsys.readouterr().err
     assert main(["layers", "any", "--source", "torchvision"]) == 1

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 import tiny_models
-from conceptatlas.models.hooks import ActivationHooks
+from conceptatlas.models.hooks import ActivationHooks, as_map, layout_of, modules_inside
 
 INPUTS = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
@@ -109,6 +110,89 @@ def test_token_grids_and_channel_last_maps_become_maps() -> None:
         "with_class": "token",
         "last": "channel_last",
     }
+
+
+@pytest.mark.parametrize(
+    ("n_tokens", "declared", "prefix", "side"),
+    [
+        (196, None, 0, 14),
+        (197, None, 1, 14),
+        (198, None, 2, 14),
+        (201, None, 5, 14),
+        (261, None, 5, 16),
+        (260, 4, 4, 16),  # registers and no class token: timm declares them
+        (197, 1, 1, 14),
+        (196, 1, 0, 14),  # before the class token joins
+        (256, 5, 0, 16),
+        (50, None, 1, 7),
+        (9, None, 0, 3),  # 3 x 3, or 2 x 2 after five: the fewest others win
+        (9, 5, 5, 2),
+        (6, None, 2, 2),  # 2 x 2 after two, or 1 after five
+        (5, None, 1, 2),
+        (1, None, 0, 1),
+    ],
+)
+def test_other_tokens_before_the_grid(n_tokens: int, declared: int | None, prefix: int, side: int) -> None:
+    tokens = torch.arange(n_tokens).float().expand(2, 3, -1).transpose(1, 2)
+    layout = layout_of(tokens, layer="a", n_images=2, prefix_tokens=declared)
+    assert (layout.kind, layout.prefix, layout.side) == ("token", prefix, side)
+    maps = as_map(tokens, layout)
+    assert maps.shape == (2, 3, side, side)
+    assert torch.equal(maps[1, 2].flatten(), torch.arange(prefix, n_tokens).float())  # row by row
+
+
+@pytest.mark.parametrize(("n_tokens", "declared"), [(200, None), (260, None), (199, 1), (261, 1), (3, 4)])
+def test_tokens_without_a_grid_are_refused(n_tokens: int, declared: int | None) -> None:
+    with pytest.raises(ValueError, match=f"layer 'a': its {n_tokens} tokens are no square grid after "):
+        layout_of(torch.zeros(2, n_tokens, 3), layer="a", n_images=2, prefix_tokens=declared)
+
+
+@pytest.mark.parametrize(
+    ("shape", "declared", "kind"),
+    [
+        ((2, 8, 4, 4), False, "map"),
+        ((2, 4, 4, 8), False, "channel_last"),
+        ((2, 4, 4, 4), False, "map"),  # `cubes` finds out more
+        ((2, 4, 4, 4), True, "channel_last"),
+        ((2, 7, 7, 1), False, "channel_last"),  # one unit
+        ((2, 1, 7, 7), False, "map"),
+        ((2, 49, 1, 1), False, "map"),
+        ((2, 5), False, "vector"),
+    ],
+)
+def test_layouts_of_four_dimensions(shape: tuple[int, ...], declared: bool, kind: str) -> None:
+    assert layout_of(torch.zeros(shape), layer="a", n_images=2, channel_last=declared).kind == kind
+
+
+def test_a_dictionary_of_maps_names_what_lies_inside() -> None:
+    last = torchvision.ops.feature_pyramid_network.LastLevelMaxPool()
+    pyramid = torchvision.ops.FeaturePyramidNetwork([4, 8], 2, extra_blocks=last)
+
+    class Detector(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fpn = pyramid
+            self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = x.flatten(2).transpose(1, 2)
+            self.attention(tokens, tokens, tokens)
+            return self.fpn({"0": x, "1": torch.cat([x, x], 1)[:, :, ::2, ::2]})["0"]
+
+    said = (
+        r"returns a OrderedDict \('0', '1', 'pool'\), not one tensor; hook a module inside it \('fpn.inner_blocks.0', "
+        r"'fpn.inner_blocks.1', 'fpn.layer_blocks.0', 'fpn.layer_blocks.1', 'fpn.extra_blocks'\) or the one"
+    )
+    maps = torch.zeros(2, 4, 8, 8)
+    with pytest.raises(ValueError, match=said), ActivationHooks(Detector(), {"a": "fpn"}) as hooks:
+        hooks.run(maps)
+    said = "returns a tuple, not one tensor; hook the module that follows it$"  # inside it, weights are used directly
+    with pytest.raises(ValueError, match=said), ActivationHooks(Detector(), {"a": "attention"}) as hooks:
+        hooks.run(maps)
+    many = nn.Sequential(*[nn.Identity() for _ in range(12)])
+    assert modules_inside(many, "many") == [f"many.{n}" for n in range(12)]
+    with pytest.raises(ValueError, match=r"'many.6', 'many.7', \.\.\.\) or"):
+        layout_of((1, 2), layer="a", n_images=2, inside=modules_inside(many, "many"))
 
 
 def test_declared_prefix_tokens_decide() -> None:

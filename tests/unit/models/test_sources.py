@@ -106,6 +106,29 @@ def test_weights_are_loaded_where_the_function_takes_none(tmp_path: Path) -> Non
         load_model(row | {"weights": "none.safetensors"})
 
 
+def test_options_are_handed_to_a_function_that_takes_them(tmp_path: Path) -> None:
+    (tmp_path / "nets.py").write_text(
+        "from torch import nn\n"
+        "def f(n_units=2, bias=True):\n    return nn.Conv2d(3, n_units, 1, bias=bias)\n"
+        "def g(weights, **others):\n    assert others.pop('seed') == 0\n    return nn.Conv2d(3, **others)\n"
+    )
+    row = USER | {"architecture": f"{tmp_path}/nets.py:f"}
+    assert load_model(row | {"options": "n_units=5;bias=false"}).module.weight.shape[0] == 5
+    assert load_model(row).source["options"] == {}
+    any_option = row | {"architecture": f"{tmp_path}/nets.py:g", "options": "out_channels=4;kernel_size=1"}
+    assert load_model(any_option).module.weight.shape[0] == 4
+    for options, said in [
+        ("units=5", "unknown option 'units'.*did you mean 'n_units'"),
+        ("seed=5", "option 'seed' is not for the sheet: it is a column"),
+        ("key_map=a.json", "nothing to rename: there is no weights file"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            load_model(row | {"options": options})
+    save_file({"weight": torch.ones(2, 3, 1, 1)}, tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match="nothing to rename: the function reads its weights itself"):
+        load_model(any_option | {"weights": str(tmp_path / "w.safetensors"), "options": "key_map=a.json"})
+
+
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [

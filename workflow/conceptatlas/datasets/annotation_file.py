@@ -85,8 +85,14 @@ class ShardAnnotations:
         masks = self.masks[:0]
         if masked.size:
             starts = np.flatnonzero(np.diff(group[masked], prepend=-1))
-            words = self.masks[self.mask_row[masked]].view("<u8")
-            masks = np.bitwise_or.reduceat(words, starts, axis=0).view(np.uint8)
+            rows = self.mask_row[masked]
+            masks = self.masks[rows[starts]]
+            several = np.diff(starts, append=masked.size) > 1
+            if several.any():  # few: most concepts have one row an image
+                chosen = np.repeat(several, np.diff(starts, append=masked.size))
+                begins = np.flatnonzero(np.diff(group[masked[chosen]], prepend=-1))
+                words = self.masks[rows[chosen]].view("<u8")
+                masks[several] = np.bitwise_or.reduceat(words, begins, axis=0).view(np.uint8)
             groups = group[masked][starts]
             mask_row[groups] = np.arange(groups.size, dtype=np.int32)
             n_pixels[groups] = n_pixels_of(masks)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from conceptatlas.datasets.frames import Placement, check_same_view, sample_grid
-from conceptatlas.datasets.reader import ConceptKey, ImageLabel, Label, LabelMap
+from conceptatlas.datasets.reader import ConceptKey, ImageLabel, Label, LabelMap, present_numbers
 from conceptatlas.naming import CATEGORIES, unknown
 
 Array = np.ndarray[Any, Any]
@@ -69,15 +69,6 @@ def n_pixels_of(packed: Array) -> Array:
     words = np.ascontiguousarray(packed).view("<u8")
     counts: Array = np.bitwise_count(words).sum(axis=-1, dtype=np.int64)
     return counts
-
-
-def present_numbers(numbers: Array) -> Array:
-    """The distinct values of a label map, sorted. Only the starts of runs are sorted: maps are mostly runs."""
-    flat = numbers.reshape(-1)
-    if not flat.size:
-        return flat
-    starts = np.concatenate([flat[:1], flat[1:][flat[1:] != flat[:-1]]])
-    return np.unique(starts)
 
 
 def rasterise(

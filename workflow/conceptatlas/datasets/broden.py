@@ -8,6 +8,7 @@ may overlap (parts).
 
 from __future__ import annotations
 
+import csv
 import logging
 import re
 from collections.abc import Iterator
@@ -18,9 +19,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from conceptatlas.datasets.annotations import present_numbers
 from conceptatlas.datasets.pictures import read_coded_numbers, read_picture
-from conceptatlas.datasets.reader import ConceptKey, ImageLabel, Label, LabelMap, Listing
+from conceptatlas.datasets.reader import ConceptKey, ImageLabel, Label, LabelMap, Listing, Map, Reader, present_numbers
 from conceptatlas.naming import CATEGORIES, unknown
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 INDEX_COLUMNS = ("image", "split", "ih", "iw", "sh", "sw")
 
 
-class BrodenReader:
+class BrodenReader(Reader):
     """A Broden folder (broden1_224, broden1_227, broden1_384, or one built with the same scripts).
 
     Parameters
@@ -52,12 +52,9 @@ class BrodenReader:
             if category not in CATEGORIES:
                 raise unknown("category", category, CATEGORIES, where="the option categories")
 
-    def listing(self) -> Listing:
+    def listing(self, *, map: Map = map) -> Listing:
         """List index.csv in its order and label.csv in the order of its numbers."""
-        index = _read_csv(self.root / "index.csv")
-        missing = [column for column in INDEX_COLUMNS if column not in index.columns]
-        if missing:
-            raise ValueError(f"{self.root / 'index.csv'}: no column {', '.join(missing)}")
+        index = _read_csv(self.root / "index.csv", needed=INDEX_COLUMNS)
         layers = [category for category in CATEGORIES if category in index.columns]
         for category in self._chosen:
             if category not in layers:
@@ -83,9 +80,13 @@ class BrodenReader:
         concepts = [(self._labels[number][0], found) for number, found in categories.items() if found]
         return Listing(images=images, concepts=pd.DataFrame(concepts, columns=["name", "categories"]))
 
+    def file(self, row: dict[str, Any]) -> Path:
+        """The picture's file."""
+        return self.root / str(row["path"])
+
     def picture(self, row: dict[str, Any]) -> np.ndarray[Any, Any]:
         """The picture; ValueError if its size is not the one index.csv states (ih, iw)."""
-        picture = read_picture(self.root / str(row["path"]))
+        picture = read_picture(self.file(row))
         _check_size(picture.shape[:2], str(row["_picture_size"]), what=str(row["path"]), columns="ih x iw")
         return picture
 
@@ -122,10 +123,7 @@ class BrodenReader:
     @cached_property
     def _labels(self) -> dict[int, tuple[str, list[str]]]:
         """number -> (name, categories), from label.csv and, where they are there, the c_<category>.csv."""
-        table = _read_csv(self.root / "label.csv")
-        missing = [column for column in ("number", "name", "category") if column not in table.columns]
-        if missing:
-            raise ValueError(f"{self.root / 'label.csv'}: no column {', '.join(missing)}")
+        table = _read_csv(self.root / "label.csv", needed=("number", "name", "category"))
         labels: dict[int, tuple[str, list[str]]] = {}
         names: dict[str, int] = {}
         for text, name, cell in zip(table["number"], table["name"], table["category"], strict=True):
@@ -151,7 +149,7 @@ class BrodenReader:
         path = self.root / f"c_{category}.csv"
         if not path.exists():
             return
-        table = _read_csv(path)
+        table = _read_csv(path, needed=("number", "name"))
         for text, name in zip(table["number"], table["name"], strict=True):
             number = _number(text, path)
             if number == 0:
@@ -165,13 +163,24 @@ class BrodenReader:
                 labels[number][1].append(category)
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_csv(path: Path, *, needed: tuple[str, ...]) -> pd.DataFrame:
+    """A table of text cells; every row as long as the header, so that a file cut short is noticed."""
     if not path.exists():
         raise ValueError(f"{path}: no such file; a Broden folder holds index.csv, label.csv and images/")
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, pd.errors.ParserError) as error:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            rows = [(reader.line_num, row) for row in reader if row]
+    except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a readable csv table ({error})") from error
+    header = rows[0][1] if rows else []
+    missing = [column for column in needed if header.count(column) != 1]
+    if missing:
+        raise ValueError(f"{path}: no column {', '.join(missing)}, or more than one")
+    for line, row in rows[1:]:
+        if len(row) != len(header):
+            raise ValueError(f"{path}, line {line}: {len(row)} cells, the header has {len(header)}")
+    return pd.DataFrame([row for _, row in rows[1:]], columns=header, dtype=str)
 
 
 def _number(text: str, path: Path) -> int:

@@ -14,12 +14,25 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
+from PIL import Image
+
+from conceptatlas.naming import unknown
 
 COLOR_NAMES = ("black", "blue", "brown", "green", "grey", "orange", "pink", "purple", "red", "white", "yellow")
 """The basic colour terms of Berlin and Kay (1969), in alphabetical order; a pixel's number is its index here."""
 
 PROTOTYPE_FILE = "color_prototypes.tsv"
 PROTOTYPE_DIGEST = "c2d5e5aa1634f0b9"  # in the code, so that other prototypes count as a change of code
+
+NEAREST_OF_ALL, NEAREST_OF_PLAIN = "nearest_of_37", "nearest_of_11"
+COLOR_DEFINITIONS = {
+    NEAREST_OF_ALL: f"name of the nearest of 37 CIELAB prototypes (plain, light, dark, dull), {PROTOTYPE_DIGEST}",
+    NEAREST_OF_PLAIN: f"name of the nearest of 11 CIELAB prototypes (the plain names), {PROTOTYPE_DIGEST}",
+}
+"""How a pixel gets its colour name."""
+COLOR_SIDE = 256
+"""Longer side, in pixels, to which photographs are averaged before their colours are named: JPEG noise and single
+pixels do not matter, and masks are coarser than this."""
 
 _WHITE_D65 = np.array([0.950456, 1.0, 1.089058])
 _XYZ_FROM_RGB = np.array(
@@ -49,33 +62,50 @@ def srgb_to_lab(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1).astype(np.float32)
 
 
-def color_numbers(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def color_numbers(picture: np.ndarray[Any, Any], *, definition: str = NEAREST_OF_ALL) -> np.ndarray[Any, Any]:
     """Index into `COLOR_NAMES` of every pixel: the name of the nearest prototype in CIELAB.
 
     Parameters
     ----------
     picture : uint8 array, shape (height, width, 3), sRGB
+    definition : one of `COLOR_DEFINITIONS`
 
     Returns
     -------
     uint8 array, shape (height, width)
     """
     lab = srgb_to_lab(picture)
-    points, names = prototypes()
+    points, names = prototypes(definition)
     # |x - p|^2 without the term all prototypes share
     score = lab @ (-2.0 * points.T) + (points**2).sum(axis=1)
     return names[np.argmin(score, axis=-1)]
 
 
+def shrunk(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A picture whose longer side is `COLOR_SIDE` pixels or less, by averaging: what colours are read off.
+
+    picture : uint8, shape (height, width, 3). Small pictures come back as they are.
+    """
+    height, width = picture.shape[:2]
+    scale = COLOR_SIDE / max(height, width)
+    if scale >= 1:
+        return picture
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+
+
 @functools.cache
-def prototypes() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def prototypes(definition: str = NEAREST_OF_ALL) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """CIELAB points (n, 3) float32 of the prototypes and the index into `COLOR_NAMES` of each (n,) uint8.
 
     Raises
     ------
     ValueError
-        if the file is not the one this code was released with: change `PROTOTYPE_DIGEST` together with it.
+        for an unknown definition, and if the file is not the one this code was released with: change
+        `PROTOTYPE_DIGEST` together with it.
     """
+    if definition not in COLOR_DEFINITIONS:
+        raise unknown("color definition", definition, COLOR_DEFINITIONS)
     text = resources.files("conceptatlas.datasets").joinpath(PROTOTYPE_FILE).read_text(encoding="utf-8")
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     if digest != PROTOTYPE_DIGEST:
@@ -84,6 +114,8 @@ def prototypes() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
             "in colors.py if the prototypes were changed on purpose (results then count as made by other code)"
         )
     rows = [line.split("\t") for line in text.splitlines() if line and not line.startswith("#")][1:]
+    if definition == NEAREST_OF_PLAIN:
+        rows = [row for row in rows if row[0] == row[1]]
     rgb = np.array([[int(row[2][i : i + 2], 16) for i in (1, 3, 5)] for row in rows], dtype=np.uint8)
     return srgb_to_lab(rgb), np.array([COLOR_NAMES.index(row[0]) for row in rows], dtype=np.uint8)
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from conceptatlas.datasets.colors import COLOR_NAMES
-from conceptatlas.datasets.reader import ConceptKey, ImageLabel, Label, LabelMap, Listing
+from conceptatlas.datasets.reader import ConceptKey, ImageLabel, Label, LabelMap, Listing, Map, Reader
 from conceptatlas.datasets.scenes.captions import captions
 from conceptatlas.datasets.scenes.drawing import draw_scene
 from conceptatlas.datasets.scenes.parameters import Scene, scene_row
@@ -35,7 +35,7 @@ def _numbered(category: str) -> dict[int, ConceptKey]:
     return {CONCEPT_NUMBERS[name]: ConceptKey(name, kind) for name, kind in CONCEPTS if kind == category}
 
 
-class DemoReader:
+class DemoReader(Reader):
     """Generated scenes.
 
     Parameters
@@ -71,10 +71,8 @@ class DemoReader:
             )
         if not 0 <= self.val_share <= 1:
             raise ValueError(f"demo data set: val_share must be 0 to 1, got {self.val_share}")
-        # a frame needs the picture and its labels, one after the other: they are rendered once
-        self._rendered = functools.lru_cache(maxsize=2)(self._render)
 
-    def listing(self) -> Listing:
+    def listing(self, *, map: Map = map) -> Listing:
         """List the images (nothing is drawn) and the concepts, in the order of the vocabulary."""
         ids = [f"scene-{self.seed}-{index:08d}" for index in range(self.n_images)]
         images = pd.DataFrame(
@@ -90,6 +88,10 @@ class DemoReader:
         )
         names, categories = [name for name, _ in CONCEPTS], [[category] for _, category in CONCEPTS]
         return Listing(images=images, concepts=pd.DataFrame({"name": names, "categories": categories}))
+
+    def file(self, row: dict[str, Any]) -> None:
+        """None: pictures are generated."""
+        return
 
     def picture(self, row: dict[str, Any]) -> np.ndarray[Any, Any]:
         """The picture of a row: uint8, shape (picture_size, picture_size, 3)."""
@@ -121,8 +123,14 @@ class DemoReader:
         """Several sentences that describe a row's picture."""
         return captions(self.scene(row))
 
-    def _render(self, index: int) -> Rendered:
-        return render(draw_scene(self.seed, index), self.picture_size)
+    def _rendered(self, index: int) -> Rendered:
+        return _render(self.seed, index, self.picture_size)
+
+
+@functools.lru_cache(maxsize=2)
+def _render(seed: int, index: int, size: int) -> Rendered:
+    """A frame needs the picture and its labels, one after the other: they are rendered once."""
+    return render(draw_scene(seed, index), size)
 
 
 def _whole(option: str, value: int | str) -> int:

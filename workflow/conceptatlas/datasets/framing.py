@@ -7,10 +7,11 @@ reason is recorded (quarantine). `joining.join_shards` stops the run where too m
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -23,17 +24,15 @@ from conceptatlas.datasets.frame_file import FrameWriter
 from conceptatlas.datasets.frames import FRAMES, place, placement
 from conceptatlas.datasets.index import open_dataset, whole_number
 from conceptatlas.datasets.listing import read_listing
-from conceptatlas.datasets.reader import Reader
+from conceptatlas.datasets.reader import Map, Reader
 from conceptatlas.files import atomic_path, file_sha256, write_json
 from conceptatlas.naming import shard_bounds, shard_names, unknown
 from conceptatlas.progress import progress as show
-from conceptatlas.tables import records
+from conceptatlas.tables import n_rows, records
 
 logger = logging.getLogger(__name__)
 
 IMAGES_PER_TASK = 64  # 1 s of decoding, and 10 MB of frames to hand over at 224 pixels
-
-Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,8 @@ def frame_image(
     width = height = 0
     sha256 = ""
     try:
-        if image["path"]:
-            source = reader.root / str(image["path"])
+        source = reader.file(image)
+        if source is not None:
             if not source.exists():
                 raise ValueError(f"{source}: no such file")
             sha256 = file_sha256(source)
@@ -90,8 +89,17 @@ def frame_image(
         annotations = rasterise(reader.labels(image), where, size=options.mask_size, vocabulary=vocabulary)
     except (ValueError, OSError) as error:
         empty = empty_annotations(options.mask_size)
-        return FramedImage(None, empty, width, height, sha256, str(error) or type(error).__name__)
+        return FramedImage(None, empty, width, height, sha256, _reason(error, image))
     return FramedImage(frame, annotations, width, height, sha256, "")
+
+
+def _reason(error: Exception, image: Mapping[str, Any]) -> str:
+    """Why an image is not usable, with its file: what is said of geometry alone names none."""
+    text = str(error) or type(error).__name__
+    name = str(image["path"] or image["image_id"])
+    stem = re.escape(PurePosixPath(name).stem)
+    named = re.search(rf"(?<!\w){stem}(\.|_\w+\.)", text)  # itself, or one beside it: a.jpg, a.mat, a_seg.png
+    return text if named else f"{name}: {text}"
 
 
 def frame_shard(
@@ -123,7 +131,7 @@ def frame_shard(
     study_seed : int
     map : callable
         ``map(function, tasks)`` with results in the order of tasks; the built-in one runs here, a process pool's or
-        Dask's decodes in parallel. Tasks hold rows and names, never arrays or open files.
+        Dask's decodes in parallel. Tasks hold rows, names and the reader, never arrays or open files.
     progress : bool
         Show a progress bar on standard error.
 
@@ -134,12 +142,14 @@ def frame_shard(
         of the arrays of both files, versions of the decoder.
     """
     options = FrameOptions.of(row)
-    listed = read_listing(images=listing, concepts=vocabulary)
-    start, stop = shard_bounds(len(listed.images), n_shards, shard)
-    images = records(listed.images.iloc[start:stop])
+    start, stop = shard_bounds(n_rows(listing), n_shards, shard)
+    listed = read_listing(images=listing, concepts=vocabulary, start=start, stop=stop)
+    images = records(listed.images)
     names = {str(name): index for index, name in enumerate(listed.concepts["name"])}
     tasks = [images[begin : begin + IMAGES_PER_TASK] for begin in range(0, len(images), IMAGES_PER_TASK)]
-    work = partial(_frame_task, dict(row), options=options, vocabulary=names, study_seed=study_seed)
+    # one reader for all tasks of a process: what it reads once (tables of names) is not read for every task
+    reader = open_dataset(row, study_seed=study_seed)
+    work = partial(_frame_task, reader, options=options, vocabulary=names)
     Path(manifest).unlink(missing_ok=True)  # it must never vouch for files it was not written with
     with (
         atomic_path(frames) as frames_part,
@@ -179,14 +189,8 @@ def frame_shard(
 
 
 def _frame_task(
-    row: dict[str, Any],
-    images: list[dict[str, Any]],
-    *,
-    options: FrameOptions,
-    vocabulary: dict[str, int],
-    study_seed: int,
+    reader: Reader, images: list[dict[str, Any]], *, options: FrameOptions, vocabulary: dict[str, int]
 ) -> list[FramedImage]:
-    reader = open_dataset(row, study_seed=study_seed)
     return [frame_image(reader, image, options=options, vocabulary=vocabulary) for image in images]
 
 

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from conceptatlas.datasets.annotations import present_numbers
-from conceptatlas.datasets.pictures import PICTURE_SUFFIXES, read_indices, read_picture
-from conceptatlas.datasets.reader import ConceptKey, Label, LabelMap, Listing
+from conceptatlas.datasets.folder_tree import pictures_below
+from conceptatlas.datasets.pictures import read_indices, read_picture
+from conceptatlas.datasets.reader import ConceptKey, Label, LabelMap, Listing, Map, Reader, present_numbers
+from conceptatlas.datasets.text_tables import table_rows
 from conceptatlas.naming import CATEGORIES, unknown
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ NAMES_FILE = "names.tsv"
 SPLIT_FOLDERS = ("train", "val")
 
 
-class ImageFolderReader:
+class ImageFolderReader(Reader):
     """A folder of images, with or without masks.
 
     Parameters
@@ -57,17 +58,17 @@ class ImageFolderReader:
     ) -> None:
         self.root = Path(path)
         self.layers = [Path(part.strip()) for part in annotations.split(";") if part.strip()]
-        self._names = Path(names) if names else None
+        self._names_files = [Path(names) if names else layer / NAMES_FILE for layer in self.layers]
         self._unlabelled = _numbers(unlabelled)
         self._licence = licence
         self._attribution = attribution
 
-    def listing(self) -> Listing:
+    def listing(self, *, map: Map = map) -> Listing:
         """List the images in the order of their paths, and the concepts in the order of the names files."""
         for folder in [self.root, *self.layers]:
             if not folder.is_dir():
                 raise ValueError(f"{folder}: no such folder")
-        files = sorted(path.relative_to(self.root).as_posix() for path in self._pictures())
+        files = self._pictures()
         stems: dict[str, str] = {}
         for file in files:
             stem = Path(file).with_suffix("").as_posix()
@@ -84,33 +85,37 @@ class ImageFolderReader:
         ordered = [[category for category in CATEGORIES if category in found] for found in categories.values()]
         return Listing(images=images, concepts=pd.DataFrame({"name": list(categories), "categories": ordered}))
 
+    def file(self, row: dict[str, Any]) -> Path:
+        """The picture's file."""
+        return self.root / str(row["path"])
+
     def picture(self, row: dict[str, Any]) -> np.ndarray[Any, Any]:
         """The picture of a row."""
-        return read_picture(self.root / str(row["path"]))
+        return read_picture(self.file(row))
 
     def labels(self, row: dict[str, Any]) -> Iterator[Label]:
         """One map a mask folder that has the image; ValueError if none has, or for a value that has no name."""
         relative = Path(str(row["path"])).with_suffix(".png")
-        masks = [(folder / relative, numbers) for folder, numbers in zip(self.layers, self._concepts, strict=True)]
-        found = [(mask, numbers) for mask, numbers in masks if mask.exists()]
-        if masks and not found:
-            raise ValueError(f"{row['image_id']}: no mask; expected {' or '.join(str(mask) for mask, _ in masks)}")
-        for mask, numbers in found:
+        masks = [folder / relative for folder in self.layers]
+        if masks and not any(mask.exists() for mask in masks):
+            raise ValueError(f"{row['image_id']}: no mask; expected {' or '.join(str(mask) for mask in masks)}")
+        for mask, names, numbers in zip(masks, self._names_files, self._concepts, strict=True):
+            if not mask.exists():
+                continue
             indices = read_indices(mask)
             strange = sorted({int(index) for index in present_numbers(indices)} - set(numbers) - self._unlabelled)
             if strange:
                 raise ValueError(
-                    f"{mask}: values {strange[:5]} have no name; list them in the names file, or in the option "
+                    f"{mask}: values {strange[:5]} have no name; list them in {names}, or in the option "
                     f"unlabelled (now {','.join(str(number) for number in sorted(self._unlabelled))})"
                 )
             yield LabelMap(numbers=indices, concepts=numbers)
 
-    def _pictures(self) -> Iterator[Path]:
-        for path in self.root.rglob("*"):
-            hidden = any(part.startswith(".") for part in path.relative_to(self.root).parts)
-            mask = any(folder in path.parents for folder in self.layers)
-            if path.suffix.lower() in PICTURE_SUFFIXES and not hidden and not mask and path.is_file():
-                yield path
+    def _pictures(self) -> list[str]:
+        """The pictures below the root, relative to it, but for those in folders of masks."""
+        masks = [folder.relative_to(self.root).as_posix() for folder in self.layers if self.root in folder.parents]
+        inside = tuple(f"{folder}/" for folder in masks)
+        return sorted(file for file in pictures_below(self.root) if not file.startswith(inside))
 
     def _image(self, file: str) -> dict[str, Any]:
         folders = file.split("/")[:-1]
@@ -127,25 +132,25 @@ class ImageFolderReader:
     @cached_property
     def _concepts(self) -> list[dict[int, ConceptKey]]:
         """For each mask folder: number -> concept."""
-        return [_read_names(self._names or folder / NAMES_FILE) for folder in self.layers]
+        return [_read_names(file) for file in self._names_files]
 
 
 def _read_names(path: Path) -> dict[int, ConceptKey]:
-    if not path.exists():
-        raise ValueError(f"{path}: no such file; it names the values of the masks: number, name, category (by tabs)")
+    columns = ("number", "name", "category")
+    role = "it names the values of the masks: number, name, category (by tabs)"
     concepts: dict[int, ConceptKey] = {}
-    for line, text in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
-        cells = [cell.strip() for cell in text.split("\t")]
-        if not text.strip() or text.lstrip().startswith("#") or cells == ["number", "name", "category"]:
-            continue
+    for line, cells in table_rows(path, columns=columns, role=role):
         if len(cells) != 3 or not cells[0].isdecimal() or not cells[1]:
-            raise ValueError(f"{path}, line {line}: expected number, name, category separated by tabs, found {text!r}")
+            found = "\t".join(cells)
+            raise ValueError(f"{path}, line {line}: expected number, name, category separated by tabs, found {found!r}")
         number = int(cells[0])
         if cells[2] not in CATEGORIES:
             raise unknown("category", cells[2], CATEGORIES, where=f"{path}, line {line}")
         if number in concepts:
             raise ValueError(f"{path}, line {line}: number {number} is {concepts[number].name!r} already")
         concepts[number] = ConceptKey(cells[1], cells[2])
+    if not concepts:
+        raise ValueError(f"{path} names no value; expected lines of number, name, category separated by tabs")
     return concepts
 
 

@@ -17,7 +17,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from conceptatlas.datasets.annotation_file import iterate_annotations
+from conceptatlas.datasets.examples import write_examples
 from conceptatlas.datasets.frame_file import read_records
+from conceptatlas.datasets.index import open_dataset
 from conceptatlas.datasets.listing import CONCEPT_COLUMNS, IMAGE_COLUMNS, read_listing
 from conceptatlas.datasets.overlaps import OverlapCounts, write_overlaps
 from conceptatlas.datasets.shards import check_annotations
@@ -70,6 +72,7 @@ def join_shards(
     index: str | Path,
     concepts: str | Path,
     overlaps: str | Path,
+    examples: str | Path,
     summary: str | Path,
     progress: bool = True,
 ) -> dict[str, Any]:
@@ -85,8 +88,9 @@ def join_shards(
         The files of all shards, in their order.
     max_quarantine : float
         Largest share of images, 0 to 1, that may be in quarantine.
-    index, concepts, overlaps, summary : path
-        Files to write: ``index.parquet``, ``concepts.parquet``, ``overlaps.h5``, ``dataset.json`` (last).
+    index, concepts, overlaps, examples, summary : path
+        Files to write: ``index.parquet``, ``concepts.parquet``, ``overlaps.h5``, ``examples.h5``, and last
+        ``dataset.json``.
     progress : bool
         Show a progress bar on standard error.
 
@@ -104,7 +108,7 @@ def join_shards(
     """
     if not 0.0 <= max_quarantine <= 1.0:
         raise ValueError(f"the largest share of images in quarantine lies between 0 and 1, not {max_quarantine}")
-    listed = read_listing(images=listing, concepts=vocabulary)
+    listed = read_listing(images=listing, concepts=vocabulary, own=False)
     contents = [read_json(manifest) for manifest in manifests]
     _check_shards(contents, n_images=len(listed.images), manifests=manifests)
     quarantine = [bad for content in contents for bad in content["quarantine"]]
@@ -119,6 +123,7 @@ def join_shards(
     write_table(concepts, joined, columns=JOINED_CONCEPT_COLUMNS)
     first = contents[0]
     write_overlaps(overlaps, counted, mask_size=first["mask_size"])
+    write_examples(examples, joined, images, frames=frames, annotations=annotations)
     pairs = zip(images["image_id"], digests, strict=True)
     content = {
         "name": str(row.get("dataset", "")),
@@ -133,9 +138,10 @@ def join_shards(
         "n_shards": len(contents),
         "image_list_digest": text_digest(*(text for pair in pairs for text in pair)),
         "quarantine": quarantine,
+        "definitions": open_dataset(row).definitions(),
         # consumers take the large files as ancient() and this one as an ordinary input: it must change when they do
         "annotations_digest": text_digest(*(str(sorted(part["annotation_arrays"].items())) for part in contents)),
-        "tables": {Path(path).name: file_sha256(path) for path in (index, concepts, overlaps)},
+        "tables": {Path(path).name: file_sha256(path) for path in (index, concepts, overlaps, examples)},
     }
     write_json(summary, content)
     return content

@@ -16,15 +16,16 @@ import numpy as np
 import pandas as pd
 
 from conceptatlas.datasets.index import open_dataset, whole_number
-from conceptatlas.datasets.reader import Listing
+from conceptatlas.datasets.reader import PICTURE, Listing, Map
 from conceptatlas.naming import CATEGORIES, unknown
 from conceptatlas.seeds import image_block, unit_interval
-from conceptatlas.tables import Column, read_table, write_table
+from conceptatlas.tables import Column, read_rows, read_table, write_table
 
 logger = logging.getLogger(__name__)
 
 IMAGE_FIELDS = ("image_id", "path", "source", "split", "licence", "attribution")
 SPLITS = ("train", "val", "")
+ROWS_PER_GROUP = 512  # what a job that frames one shard reads at a time
 
 IMAGE_COLUMNS = [
     Column("image_index", "position in the data set's list, from 0"),
@@ -32,7 +33,7 @@ IMAGE_COLUMNS = [
     Column("path", "file relative to the root of the data set; empty where pictures are generated"),
     Column("source", "collection the image comes from; permutations of images stay within it"),
     Column("split", "train, val, or empty where the data set has no split"),
-    Column("block", "bootstrap block, 0 to 31: a hash of image_id"),
+    Column("block", "bootstrap block, 0 to 31: a hash of image_id, or of the picture that several images are cut from"),
     Column("licence", "licence of the image, as the data set states it"),
     Column("attribution", "where the image comes from, to be printed beside it"),
 ]
@@ -43,7 +44,7 @@ CONCEPT_COLUMNS = [
 ]
 
 
-def list_dataset(row: Mapping[str, Any], study_seed: int) -> Listing:
+def list_dataset(row: Mapping[str, Any], study_seed: int, *, map: Map = map) -> Listing:
     """List a data set: its reader's listing, checked, limited, split and numbered.
 
     Parameters
@@ -53,6 +54,7 @@ def list_dataset(row: Mapping[str, Any], study_seed: int) -> Listing:
         id): a smaller limit keeps a subset of a larger one. `split` is the share of training images of a seeded split,
         for data sets that have none of their own.
     study_seed : int
+    map : for readers that open a file an image.
 
     Returns
     -------
@@ -66,16 +68,16 @@ def list_dataset(row: Mapping[str, Any], study_seed: int) -> Listing:
         that has its own, a limit below 1.
     """
     name = str(row.get("dataset", "?"))
-    listing = open_dataset(row, study_seed=study_seed).listing()
+    listing = open_dataset(row, study_seed=study_seed).listing(map=map)
     images = listing.images.reset_index(drop=True).copy()
     concepts = listing.concepts.reset_index(drop=True).copy()
     _check_images(images, name)
     _check_concepts(concepts, name)
     images = _limited(images, whole_number(row, "n_images"), name=name, study_seed=study_seed)
     images["split"] = _split(images, row.get("split", ""), name=name, study_seed=study_seed)
-    ids = [str(image_id) for image_id in images["image_id"]]
+    blocks = [image_block(picture) for picture in _pictures(images)]
     images.insert(0, "image_index", np.arange(len(images), dtype=np.int64))
-    images.insert(5, "block", np.array([image_block(image_id) for image_id in ids], dtype=np.int64))
+    images.insert(5, "block", np.array(blocks, dtype=np.int64))
     concepts.insert(0, "concept_index", np.arange(len(concepts), dtype=np.int64))
     concepts["categories"] = [list(categories) for categories in concepts["categories"]]
     own = [column for column in images.columns if str(column).startswith("_")]
@@ -90,15 +92,21 @@ def write_listing(listing: Listing, *, images: str | Path, concepts: str | Path)
         for name in listing.images.columns
         if str(name).startswith("_")
     ]
-    write_table(images, listing.images, columns=[*IMAGE_COLUMNS, *own])
+    write_table(images, listing.images, columns=[*IMAGE_COLUMNS, *own], rows_per_group=ROWS_PER_GROUP)
     write_table(concepts, listing.concepts, columns=CONCEPT_COLUMNS)
 
 
-def read_listing(*, images: str | Path, concepts: str | Path) -> Listing:
-    """Read what `write_listing` wrote."""
+def read_listing(
+    *, images: str | Path, concepts: str | Path, start: int = 0, stop: int | None = None, own: bool = True
+) -> Listing:
+    """Read what `write_listing` wrote, or its images start .. stop-1 only.
+
+    own : whether the columns that the reader keeps for itself come along; they can be most of the table (polygons).
+    """
     vocabulary = read_table(concepts)
     vocabulary["categories"] = [list(categories) for categories in vocabulary["categories"]]
-    return Listing(images=read_table(images), concepts=vocabulary)
+    columns = None if own else [column.name for column in IMAGE_COLUMNS]
+    return Listing(images=read_rows(images, start=start, stop=stop, columns=columns), concepts=vocabulary)
 
 
 def _check_images(images: pd.DataFrame, name: str) -> None:
@@ -167,10 +175,12 @@ def _split(images: pd.DataFrame, share: Any, *, name: str, study_seed: int) -> l
         train = -1.0
     if not 0.0 < train < 1.0:
         raise ValueError(f"data set {name}: split is the share of training images, between 0 and 1, not {share!r}")
-    return [
-        "train" if unit_interval(study_seed, "split", str(image_id)) < train else "val"
-        for image_id in images["image_id"]
-    ]
+    return ["train" if unit_interval(study_seed, "split", picture) < train else "val" for picture in _pictures(images)]
+
+
+def _pictures(images: pd.DataFrame) -> list[str]:
+    """What decides about block and split: the image's id, or the picture it is cut from."""
+    return [str(name) for name in images[PICTURE if PICTURE in images else "image_id"]]
 
 
 def _few(items: list[str], *, n: int = 5) -> str:

@@ -6,6 +6,7 @@ Counts are integers, so the result does not depend on shards or windows.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from conceptatlas.files import atomic_path
 Array = np.ndarray[Any, Any]
 
 N_BLOCKS = 32
-_COMPACT_ABOVE = 1 << 21
+_COMPACT_ABOVE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,17 @@ class Overlaps:
 
 
 class OverlapCounts:
-    """Accumulates overlaps over images; memory grows with the pairs that meet, not with the images."""
+    """Accumulates overlaps over images; memory grows with the pairs that meet, not with the images: 24 bytes a pair
+    and block, and as much again of one column while pairs are added."""
 
     def __init__(self, *, n_concepts: int) -> None:
         self._n_concepts = n_concepts
         self._label_pixels = np.zeros((n_concepts, N_BLOCKS), dtype=np.int64)
         self._label_images = np.zeros((n_concepts, N_BLOCKS), dtype=np.int64)
         self._block_images = np.zeros(N_BLOCKS, dtype=np.int64)
-        self._pieces: list[tuple[Array, Array, Array]] = []
+        # (concept_a, concept_b, block) as one number, sorted, and the counts of each
+        self._keys, self._pixels, self._images = (np.zeros(0, dtype=np.int64) for _ in range(3))
+        self._pending: list[tuple[Array, Array]] = []
         self._n_pending = 0
 
     def add(self, merged: MergedAnnotations, *, start: int, blocks: Array, valid: Array) -> None:
@@ -77,22 +81,21 @@ class OverlapCounts:
         np.add.at(self._label_pixels, (merged.concept_index, row_blocks), merged.n_pixels)
         np.add.at(self._label_images, (merged.concept_index, row_blocks), 1)
         words = merged.masks.view("<u8")
-        bounds = np.searchsorted(merged.image_index, start + np.arange(len(blocks) + 1))
+        bounds = np.searchsorted(merged.image_index, start + np.arange(len(blocks) + 1)).tolist()
         for image, (begin, end) in enumerate(itertools.pairwise(bounds)):
             if end - begin > 1:
-                self._add_image(merged, words, slice(int(begin), int(end)), block=int(blocks[image]))
+                self._add_image(merged, words, slice(begin, end), block=int(blocks[image]))
 
     def result(self) -> Overlaps:
         """The counts so far."""
         self._compact()
-        keys, pixels, images = self._pieces[0] if self._pieces else (np.zeros(0, dtype=np.int64),) * 3
-        pairs = keys // N_BLOCKS
+        pairs = self._keys // N_BLOCKS
         return Overlaps(
             concept_a=(pairs // max(1, self._n_concepts)).astype(np.int32),
             concept_b=(pairs % max(1, self._n_concepts)).astype(np.int32),
-            block=(keys % N_BLOCKS).astype(np.uint8),
-            pixels=pixels,
-            images=images,
+            block=(self._keys % N_BLOCKS).astype(np.uint8),
+            pixels=self._pixels,
+            images=self._images,
             label_pixels=self._label_pixels,
             label_images=self._label_images,
             block_images=self._block_images,
@@ -109,25 +112,44 @@ class OverlapCounts:
         shared[:, whole] = n_pixels[:, None]
         masked = np.flatnonzero(~whole)
         masks = words[mask_row[masked]]
-        for i, row in enumerate(masked):
-            shared[row, masked[i:]] = np.bitwise_count(masks[i] & masks[i:]).sum(axis=1, dtype=np.int64)
-        first, second = np.triu_indices(n, k=1)
+        for i, row in enumerate(masked[:-1].tolist()):
+            shared[row, masked[i + 1 :]] = np.bitwise_count(masks[i] & masks[i + 1 :]).sum(axis=1, dtype=np.int64)
+        first, second = _pairs(n)
         keys = (concepts[first] * self._n_concepts + concepts[second]) * N_BLOCKS + block
-        self._pieces.append((keys, shared[first, second], np.ones(keys.size, dtype=np.int64)))
+        self._pending.append((keys, shared[first, second]))
         self._n_pending += keys.size
         if self._n_pending > _COMPACT_ABOVE:
             self._compact()
 
     def _compact(self) -> None:
-        if not self._pieces:
+        """Add what is pending to the sorted counts, a column at a time."""
+        if not self._pending:
             return
-        keys = np.concatenate([piece[0] for piece in self._pieces])
+        keys = np.concatenate([piece[0] for piece in self._pending])
+        pixels = np.concatenate([piece[1] for piece in self._pending])
+        self._pending, self._n_pending = [], 0
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
         starts = np.flatnonzero(np.diff(keys, prepend=-1))
-        sums = [np.add.reduceat(np.concatenate([piece[i] for piece in self._pieces])[order], starts) for i in (1, 2)]
-        self._pieces = [(keys[starts], sums[0], sums[1])]
-        self._n_pending = 0
+        pixels = np.add.reduceat(pixels[order], starts)
+        images = np.diff(starts, append=keys.size)
+        keys = keys[starts]
+        at = np.searchsorted(self._keys, keys)
+        known = np.zeros(keys.size, dtype=bool)
+        inside = at < self._keys.size
+        known[inside] = self._keys[at[inside]] == keys[inside]
+        self._pixels[at[known]] += pixels[known]
+        self._images[at[known]] += images[known]
+        self._keys = np.insert(self._keys, at[~known], keys[~known])
+        self._pixels = np.insert(self._pixels, at[~known], pixels[~known])
+        self._images = np.insert(self._images, at[~known], images[~known])
+
+
+@functools.lru_cache(maxsize=64)
+def _pairs(n: int) -> tuple[Array, Array]:
+    """Rows and columns of the upper triangle of an (n, n) table."""
+    first, second = np.triu_indices(n, k=1)
+    return first, second
 
 
 _FIELDS = ("concept_a", "concept_b", "block", "pixels", "images", "label_pixels", "label_images", "block_images")

@@ -104,6 +104,23 @@ def read_coded_numbers(path: str | Path) -> Array:
     return (words & 0xFFFFFF).astype(np.int32).reshape(image.height, image.width)
 
 
+def stored_size(path: str | Path) -> tuple[int, int]:
+    """Height and width of a picture or mask as stored, from the head of the file: its pixels are not decoded.
+
+    Raises
+    ------
+    ValueError
+        for a file that is missing or no picture; a damaged one may pass.
+    """
+    if not Path(path).exists():
+        raise ValueError(f"{path}: no such file")
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except _NOT_DECODED as error:
+        raise ValueError(f"{path}: cannot be decoded ({type(error).__name__})") from error
+
+
 def _load(path: str | Path, *, upright: bool) -> Image.Image:
     """Open and decode a file completely; `upright` applies the EXIF rotation."""
     if not Path(path).exists():

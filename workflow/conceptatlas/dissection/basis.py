@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from conceptatlas.activations.linear_bases import fit_basis
+from conceptatlas.activations.maps import Maps, ProjectedMaps
 from conceptatlas.activations.store import open_shards, stored_dtype
 from conceptatlas.activations.summary import layer_grid
 from conceptatlas.activations.thresholds import measure_units, tau_levels
 from conceptatlas.dissection.labels import write_labels
-from conceptatlas.dissection.linear_bases import fit_basis
-from conceptatlas.dissection.maps import Maps, ProjectedMaps
 from conceptatlas.dissection.tally import write_tally
 from conceptatlas.files import read_json, scratch_beside
 from conceptatlas.sheets import Row

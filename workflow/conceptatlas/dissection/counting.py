@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from conceptatlas.dissection.labelled_images import Vocabulary
+from conceptatlas.datasets.labelled_images import Vocabulary
 from conceptatlas.inference.null import permutation_p
 from conceptatlas.masks.iou import iou, iou_category
 from conceptatlas.masks.labels import Counts, best_in_category, count_detectors, top_concepts

@@ -14,8 +14,8 @@ import h5py
 import numpy as np
 from PIL import Image
 
+from conceptatlas.activations.maps import Maps
 from conceptatlas.datasets.frame_file import map_frames
-from conceptatlas.dissection.maps import Maps
 from conceptatlas.files import atomic_path
 from conceptatlas.masks.bitmask import pack
 from conceptatlas.masks.upsample import Grid, unit_mask

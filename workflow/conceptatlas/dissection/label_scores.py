@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from conceptatlas.dissection.labelled_images import read_labels
-from conceptatlas.dissection.maps import Maps, image_ranges
+from conceptatlas.activations.maps import Maps, image_ranges
+from conceptatlas.datasets.labelled_images import read_labels
 from conceptatlas.masks.active import prepare
 from conceptatlas.masks.bitmask import popcount
 from conceptatlas.masks.cells import label_cells

@@ -13,8 +13,10 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from conceptatlas.activations.maps import Maps, stored_maps
 from conceptatlas.activations.summary import layer_grid
 from conceptatlas.activations.thresholds import UNIT_STATES
+from conceptatlas.datasets.labelled_images import Vocabulary, read_images, read_vocabulary
 from conceptatlas.dissection.confounds import confounding, find_candidates
 from conceptatlas.dissection.counting import (
     SUMMARY_COLUMNS,
@@ -28,8 +30,6 @@ from conceptatlas.dissection.counting import (
 from conceptatlas.dissection.gallery import choose_units, top_images, write_gallery
 from conceptatlas.dissection.label_scores import score_labels
 from conceptatlas.dissection.label_tables import LABEL_COLUMNS, UNIT_COLUMNS
-from conceptatlas.dissection.labelled_images import Vocabulary, read_images, read_vocabulary
-from conceptatlas.dissection.maps import Maps, stored_maps
 from conceptatlas.dissection.netdissect_csv import write_netdissect_csv
 from conceptatlas.dissection.tally import read_null, read_summed, read_tally
 from conceptatlas.files import read_json

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from conceptatlas.dissection.labelled_images import Vocabulary
+from conceptatlas.datasets.labelled_images import Vocabulary
 from conceptatlas.files import atomic_path
 from conceptatlas.masks.labels import best_in_category
 from conceptatlas.masks.tally import Tally

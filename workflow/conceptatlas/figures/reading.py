@@ -55,3 +55,29 @@ def read_distributions(path: str | Path, units: list[int]) -> dict[int, Distribu
     with h5py.File(path, "r") as file:
         edges, counts = file["distribution/edges"], file["distribution/counts"]
         return {unit: Distribution(edges[unit], counts[unit]) for unit in units}
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Example pictures of some concepts of a data set.
+
+    concepts : int64 (row,), concept_index. images : int64 (row, rank), -1 where there are fewer.
+    pictures : uint8 (row, rank, P, P, 3). masks : bool (row, rank, P, P).
+    """
+
+    concepts: Array
+    images: Array
+    pictures: Array
+    masks: Array
+
+
+def read_examples(path: str | Path) -> Examples:
+    """Read the examples that indexing a data set left."""
+    with h5py.File(path, "r") as file:
+        size = int(file.attrs["picture_size"])
+        return Examples(
+            concepts=file["concepts"][()],
+            images=file["images"][()],
+            pictures=file["pictures"][()],
+            masks=unpack(file["masks"][()], height=size, width=size),
+        )

@@ -31,8 +31,17 @@ CATEGORY_COLOURS = {
     "material": "#E69F00",
     "texture": "#CC79A7",
     "color": "#56B4E9",
+    "attribute": "#6A51A3",
 }
-CATEGORY_MARKERS = {"object": "o", "scene": "s", "part": "^", "material": "D", "texture": "v", "color": "P"}
+CATEGORY_MARKERS = {
+    "object": "o",
+    "scene": "s",
+    "part": "^",
+    "material": "D",
+    "texture": "v",
+    "color": "P",
+    "attribute": "X",
+}
 OTHER = "#8C8C8C"
 """Colour of what belongs to no category, and of nulls."""
 INK = "#222222"

@@ -63,7 +63,8 @@ def calibrate(
     Returns
     -------
     state : buffer name -> float32 (unit,): the plain averages over the batches of the mean and the variance of each
-        layer's input, the network running in training mode of its batch-norm layers only (dropout stays off).
+        layer's input, the network running in training mode of its batch-norm layers only (dropout stays off). Layers
+        that no picture reaches (behind a detector's backbone) keep what they have.
 
     Raises
     ------
@@ -91,16 +92,19 @@ def calibrate(
         for layer in norms.values():
             layer.reset_running_stats()
             layer.momentum = None  # cumulative average
-            layer.train()
+            layer.training = True  # of this module alone: timm's hold dropout and activation inside
         with torch.inference_mode(), exact_arithmetic():
             for start in range(0, len(frames) - batch + 1, batch):
                 model.module(prepare(frames[start : start + batch], model, device=device))
+        reached = {name for name, layer in norms.items() if int(layer.num_batches_tracked or 0) > 0}
         state = {
-            f"{name}.{b}": getattr(layer, b).detach().cpu().clone() for name, layer in norms.items() for b in BUFFERS
+            f"{name}.{b}": (getattr(layer, b) if name in reached else before[name][1][b]).detach().cpu().clone()
+            for name, layer in norms.items()
+            for b in BUFFERS
         }
     finally:
         for name, layer in norms.items():
-            layer.eval()
+            layer.training = False
             layer.momentum, buffers = before[name]
             for buffer, values in buffers.items():
                 getattr(layer, buffer).copy_(values)

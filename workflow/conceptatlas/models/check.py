@@ -54,8 +54,12 @@ def check_model(row: Row, layer_rows: list[Row], *, device: str = "cpu") -> dict
     model.module.to(device)
     layers = {str(layer["layer"]): str(layer["module"]) for layer in layer_rows}
     dtypes = {str(layer["layer"]): str(layer.get("dtype") or "float16") for layer in layer_rows}
-    for dotted in layers.values():
+    for layer, dotted in layers.items():
         find_module(model.module, dotted, where=f"model {model.name!r}")
+        if model.why_outside(dotted):
+            raise ValueError(
+                f"layer {layer!r}: module {dotted!r} of model {model.name!r} does not run: {model.why_outside(dotted)}"
+            )
     calls = trace_modules(model)
     extremes = _check_maps(model, layers)
     found = map_geometry(model, layers, device=device)

@@ -7,6 +7,7 @@ from typing import Any
 from conceptatlas.datasets.scenes.vocabulary import CLASSES
 from conceptatlas.models.demo_nets import ARCHITECTURES, INPUT_SIZE, MEAN, STD, build
 from conceptatlas.models.loaded import LoadedModel
+from conceptatlas.models.options import builder_options
 from conceptatlas.models.rows import integer_cell, text_cell, triple_cell
 from conceptatlas.models.weights import weighted
 from conceptatlas.naming import unknown
@@ -20,6 +21,7 @@ def load(row: dict[str, Any]) -> LoadedModel:
     size = integer_cell(row, "input_size", INPUT_SIZE)
     if architecture == "transformer" and size != INPUT_SIZE:
         raise ValueError(f"model {name!r}: the demo transformer takes {INPUT_SIZE} pixels, the sheet says {size}")
+    builder_options(row, known=())
     module, sha256 = weighted(row, lambda: build(architecture, len(CLASSES)))
     return LoadedModel(
         name=name,

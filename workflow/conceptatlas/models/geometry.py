@@ -5,14 +5,16 @@ of the network (`models.structure`). Close to the border the picture cuts fields
 inwards, and in deep layers every field is cut. So two things are recorded:
 
 centres (`rf_centres_y`, `rf_centres_x`)
-    offset + i * step, what Network Dissection composes from a prototxt. Measured on a central cell of an enlarged
-    input, where its field is whole; the step follows exactly from how the map grows with the input. Centres may lie
-    near the very edge of the frame: a 3 x 3 convolution of stride 2 looks at pixels 0, 2, 4 ...
+    offset + i * step, what Network Dissection composes from a prototxt: a straight line through cells in the middle of
+    the map, measured with kernels reduced to their middles. That moves no centre and leaves fields of a few pixels,
+    which the border does not reach. Centres may lie near the very edge of the frame: a 3 x 3 convolution of stride 2
+    looks at pixels 0, 2, 4 ...
 measured (`measured_y`, `measured_x`)
-    the centre of mass within the picture, cell by cell (probed for a few cells, linear in between).
+    the centre of mass of the whole kernels' field within the picture, cell by cell (probed for a few cells, linear in
+    between); not for token grids and channel-last maps.
 
 All are fractions of the frame's side, 0 = its upper or left edge, 1 = the opposite one; the centre of pixel p of n is
-(p + 1/2) / n. Token grids and channel-last maps have patch centres (i + 1/2) / h: attention sees everywhere.
+(p + 1/2) / n. Attention sees everywhere and is left out, so the tokens of a transformer lie where their patches do.
 """
 
 from __future__ import annotations
@@ -31,7 +33,11 @@ Array = np.ndarray[Any, Any]
 Geometry = dict[str, Any]
 
 _CUT = 1e-3  # share of a field's mass next to the border from which on the field counts as cut off
-_FLAT = 0.02  # centres that span less of the frame than this do not follow the picture
+_FLAT = 0.1  # centres that span less of the frame than this do not follow the picture
+_PATCH = 0.01  # cells by which measured centres may differ from patch centres and still be those
+_SPREAD = 0.05  # share by which steps of tokens may be off; beyond, fields are spread over the picture (MLP-Mixer)
+_ALIKE = "every cell sees the picture alike"
+_DISORDERED = "cells are not in the order of the picture"
 
 
 def map_geometry(
@@ -46,30 +52,39 @@ def map_geometry(
 
     Returns
     -------
-    layer -> n_units, height, width, kind ("map" | "channel_last" | "token" | "vector"), method ("gradient" enlarged
-    input; "fit" straight line through whole fields; "patch"; "whole" for a 1 x 1 map; "" if refused), rf_centres_y,
-    rf_centres_x, measured_y, measured_x (lists of fractions, or None), step_y, step_x (fractions), residual (largest
-    distance, in cells, of whole fields' measured centres from rf_centres; None where no field is whole) and reason ("",
-    or why centres are undefined).
+    layer -> n_units, height, width, kind ("map" | "channel_last" | "token" | "vector"), method ("gradient" measured;
+    "patch" centres of patches, (i + 1/2) / h; "whole" for a 1 x 1 map; "" if undefined), rf_centres_y, rf_centres_x,
+    measured_y, measured_x (lists of fractions, or None), step_y, step_x (fractions), residual (largest distance, in
+    cells, of whole fields' measured centres from rf_centres; None where no field is whole) and reason ("", or why
+    centres are undefined).
+
+    Raises
+    ------
+    ValueError
+        for tokens in another order than the picture's, and oblong outputs that do not follow the picture.
     """
     shapes, layouts = _shapes(model, layers, device)
     found = {layer: _sizes(shapes[layer], layouts[layer]) for layer in layers}
-    probed = {}
-    for layer, record in found.items():
+    for record in found.values():
         if record["height"] == 1 and record["width"] == 1:
-            _put(record, "whole", 0.5, 0.5, 1.0, 1.0)
-        elif layouts[layer].kind != "map":
-            h, w = record["height"], record["width"]
-            _put(record, "patch", 0.5 / h, 0.5 / w, 1.0 / h, 1.0 / w)
+            _put(record, "whole", 0.5, 1.0, 0.5, 1.0)
+    probed = {layer: layers[layer] for layer, record in found.items() if not record["method"]}
+    if not probed:
+        return found
+    sizes = {layer: (found[layer]["height"], found[layer]["width"]) for layer in probed}
+    probe = FieldProbe(model, probed, device=device, seed=seed)
+    points = probe.measure_points(sizes)
+    fields = probe.measure_fields({layer: hw for layer, hw in sizes.items() if layouts[layer].kind == "map"})
+    alike = probe.sees_alike([layer for layer in probed if not _reached(points[layer])])
+    for layer in probed:
+        record = found[layer]
+        if _reached(points[layer]):
+            _place(record, points[layer], model.input_size)
         else:
-            probed[layer] = layers[layer]
-    if probed:
-        sizes = {layer: (found[layer]["height"], found[layer]["width"]) for layer in probed}
-        probe = FieldProbe(model, probed, device=device, seed=seed)
-        inside = probe.measure_picture(sizes)
-        whole = probe.measure_enlarged(sizes)
-        for layer in probed:
-            _combine(found[layer], inside[layer], whole.get(layer))
+            record["reason"] = _ALIKE if layer in alike else "no gradient of a cell reaches the input"
+        if layer in fields and not record["reason"]:
+            _compare(record, fields[layer])
+        _settle(record, layer=layer, where=f"module {layers[layer]!r} of model {model.name!r}")
     return found
 
 
@@ -86,7 +101,7 @@ def _sizes(shape: tuple[int, ...], layout: Layout) -> Geometry:
     }
 
 
-def _put(record: Geometry, method: str, first_y: float, first_x: float, step_y: float, step_x: float) -> None:
+def _put(record: Geometry, method: str, first_y: float, step_y: float, first_x: float, step_x: float) -> None:
     record.update(method=method, step_y=step_y, step_x=step_x)
     record["rf_centres_y"] = [first_y + i * step_y for i in range(record["height"])]
     record["rf_centres_x"] = [first_x + j * step_x for j in range(record["width"])]
@@ -108,40 +123,87 @@ def _shapes(
         return {layer: tuple(values.shape) for layer, values in hooks.maps.items()}, dict(hooks.layouts)
 
 
-def _combine(record: Geometry, inside: list[Array], whole: list[tuple[float, float]] | None) -> None:
-    """Centres of a layer from its measured cells and, where there is one, the enlarged input's answer."""
-    for axis, (side, length) in enumerate((("y", record["height"]), ("x", record["width"]))):
-        cells, centres, cut = inside[axis].T
-        if not np.isfinite(centres).all():
-            record["reason"] = "no gradient reaches the input from some cells"
+def _reached(axes: list[Array]) -> bool:
+    """Whether any cell that was probed has a field of its own."""
+    return any(bool(np.isfinite(axis[:, 1]).any()) for axis in axes)
+
+
+def _place(record: Geometry, axes: list[Array], size: int) -> None:
+    """Centres of a layer: the straight line through the cells whose fields are whole."""
+    lines = []
+    for axis, length in zip(axes, (record["height"], record["width"]), strict=True):
+        cells, centres, share = axis[np.isfinite(axis[:, 1])].T
+        if len(centres) > 1 and np.any(np.diff(centres) <= 0):
+            record["reason"] = _ALIKE if float(np.ptp(centres)) < _FLAT else _DISORDERED
             return
-        if length > 1 and np.any(np.diff(centres) <= 0):
-            spread = float(centres.max() - centres.min())
-            record["reason"] = (
-                "every cell sees the picture alike" if spread < _FLAT else "cells are not in the order of the picture"
-            )
-            return
-        record[f"measured_{side}"] = [round(float(v), 6) for v in np.interp(np.arange(length), cells, centres)]
-        line = whole[axis] if whole is not None else _fit(cells, centres, cut)
+        line = _line(cells[share > 1 - _CUT], centres[share > 1 - _CUT], length, size)
         if line is None:
-            record["reason"] = "no cell's field lies within the picture, and no larger input gives a whole one"
+            record["reason"] = "fewer than two cells have fields that lie within the picture"
             return
-        first, step = line
+        lines.append(line)
+    _put(record, "gradient", *lines[0], *lines[1])
+
+
+def _line(cells: Array, centres: Array, length: int, size: int) -> tuple[float, float] | None:
+    """(centre of cell 0, step) as fractions; None with fewer than two cells on an axis of several."""
+    if length == 1:
+        return (_clean(centres[0] * size) / size, 1.0) if len(cells) else None
+    inner = (cells >= length / 4) & (cells < 3 * length / 4)  # interpolation repeats the border without losing mass
+    if inner.sum() >= 2:
+        cells, centres = cells[inner], centres[inner]
+    if len(cells) < 2:
+        return None
+    step, first = np.polyfit(cells, centres * size, 1)
+    return _clean(first) / size, _clean(step) / size
+
+
+def _clean(pixels: float) -> float:
+    """A centre in pixels without the noise of float32: kernels and strides put it on a half pixel."""
+    half = round(2 * pixels) / 2
+    return half if abs(pixels - half) < 0.01 else round(float(pixels), 3)
+
+
+def _compare(record: Geometry, axes: list[Array]) -> None:
+    """Centres of mass within the picture beside the centres, and their distance where a field is whole."""
+    for axis, (side, length) in zip(axes, (("y", record["height"]), ("x", record["width"])), strict=True):
+        cells, centres, cut = axis.T
+        if not np.isfinite(centres).all():
+            continue
+        record[f"measured_{side}"] = [round(float(v), 6) for v in np.interp(np.arange(length), cells, centres)]
+        expected = np.asarray(record[f"rf_centres_{side}"])[cells.astype(int)]
         uncut = cut <= _CUT
         if uncut.any():
-            distance = float(np.max(np.abs(centres - first - step * cells)[uncut])) * length
+            distance = float(np.max(np.abs(centres - expected)[uncut])) * length
             record["residual"] = max(round(distance, 6), record["residual"] or 0.0)
-        record[f"step_{side}"] = step
-        record[f"rf_centres_{side}"] = [first + step * i for i in range(length)]
-    record["method"] = "gradient" if whole is not None else "fit"
 
 
-def _fit(cells: Array, centres: Array, cut: Array) -> tuple[float, float] | None:
-    """Straight line through the cells whose fields are whole: (centre of cell 0, step); None with fewer than two."""
-    uncut = cut <= _CUT
-    if len(cells) == 1:
-        return float(centres[0]), 1.0
-    if int(uncut.sum()) < 2:
-        return None
-    step, first = np.polyfit(cells[uncut], centres[uncut], 1)
-    return round(float(first), 7), round(float(step), 7)
+def _settle(record: Geometry, *, layer: str, where: str) -> None:
+    """What a layer's kind adds to its measurement.
+
+    Token grids and channel-last maps come from patches: they have patch centres where nothing else was measured, and
+    those exactly where the same was measured. Grids in another order than the picture's, and oblong outputs whose cells
+    do not follow the picture, are no maps: ValueError.
+    """
+    h, w, kind = record["height"], record["width"], record["kind"]
+    if record["reason"] == _DISORDERED and kind != "map":
+        raise ValueError(
+            f"layer {layer!r}: the {'tokens' if kind == 'token' else 'cells'} of {where} are not in the order of the "
+            "picture, row by row; hook a module whose output is a map"
+        )
+    if kind == "map":
+        if record["reason"] and h != w:
+            raise ValueError(
+                f"layer {layer!r}: {where} returns {record['n_units']} x {h} x {w} values an image, which follow the "
+                f"picture neither row by row nor column by column ({record['reason']}): heads or windows of an "
+                "attention layer are no map; hook the module around it"
+            )
+        return
+    if not record["reason"]:
+        distances = [
+            (abs(record[f"rf_centres_{side}"][0] * n - 0.5), abs(record[f"step_{side}"] * n - 1))
+            for side, n in (("y", h), ("x", w))
+        ]
+        if all(step < _SPREAD for _, step in distances) and any(max(pair) > _PATCH for pair in distances):
+            return  # patches that overlap
+    record["reason"] = ""
+    _put(record, "patch", 0.5 / h, 1.0 / h, 0.5 / w, 1.0 / w)

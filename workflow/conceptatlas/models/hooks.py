@@ -8,18 +8,22 @@ was kept. On leaving, also through an exception, every hook is gone and the netw
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
+from conceptatlas.models.cubes import channel_last_cubes, is_cube
 from conceptatlas.naming import unknown
 
 PREFIX_TOKENS = (0, 1, 2, 5)
 """Tokens before the grid that are recognised unasked: none; class; class and distillation; class and four registers."""
+
+_MAX_NAMES = 8  # of modules that an error proposes
 
 Convert = Callable[[str, torch.Tensor], torch.Tensor]
 
@@ -49,19 +53,36 @@ def find_module(module: nn.Module, dotted: str, *, where: str = "") -> nn.Module
     return known[dotted]
 
 
+def modules_inside(module: nn.Module, dotted: str) -> list[str]:
+    """Dotted names of the next modules inside a module that run by themselves (lists of modules do not)."""
+    found = []
+    for name, child in module.named_children():
+        if type(child) in (nn.ModuleList, nn.ModuleDict):
+            found += modules_inside(child, f"{dotted}.{name}")
+        elif not isinstance(child, NonDynamicallyQuantizableLinear):  # inside attention, which takes its weights only
+            found.append(f"{dotted}.{name}")
+    return found
+
+
 def layout_of(
-    output: Any, *, layer: str, n_images: int, channel_last: bool = False, prefix_tokens: int | None = None
+    output: Any,
+    *,
+    layer: str,
+    n_images: int,
+    channel_last: bool = False,
+    prefix_tokens: int | None = None,
+    inside: Sequence[str] = (),
 ) -> Layout:
     """How the output of a module is read, by its shape; ValueError by name where it is no map.
 
-    A square grid of tokens may follow `PREFIX_TOKENS` other tokens, or the number that the source declares. An output
-    whose second and third dimension agree but not its fourth is channel-last: inputs are square, so maps are.
+    A square grid of tokens may follow the number of other tokens that the source declares, or none (before those join
+    the grid); undeclared, `PREFIX_TOKENS` are tried in their order. An output whose second and third dimension agree
+    but not its fourth is channel-last: inputs are square, so maps are. Where all three agree, `channel_last` decides.
+
+    inside : names of modules to hook instead, for the error.
     """
     if not isinstance(output, torch.Tensor):
-        raise ValueError(
-            f"layer {layer!r}: its module returns a {type(output).__name__}, not one tensor; hook a module inside "
-            "it or the one that follows"
-        )
+        raise ValueError(_several(output, layer, inside))
     shape = tuple(output.shape)
     if not output.is_floating_point():
         raise ValueError(f"layer {layer!r}: its module returns {output.dtype}, expected floating-point activations")
@@ -83,12 +104,23 @@ def layout_of(
     )
 
 
+def _several(output: Any, layer: str, inside: Sequence[str]) -> str:
+    what = f"a {type(output).__name__}"
+    if isinstance(output, Mapping):
+        what += f" ({', '.join(repr(key) for key in output)})"
+    advice = "the module that follows it"
+    if inside:
+        names = ", ".join(repr(name) for name in inside[:_MAX_NAMES]) + (", ..." if len(inside) > _MAX_NAMES else "")
+        advice = f"a module inside it ({names}) or the one that follows"
+    return f"layer {layer!r}: its module returns {what}, not one tensor; hook {advice}"
+
+
 def _token_layout(n_tokens: int, *, layer: str, declared: int | None) -> Layout:
-    for prefix in PREFIX_TOKENS if declared is None else (declared,):
+    for prefix in PREFIX_TOKENS if declared is None else (declared, 0):  # before the others join the grid: none yet
         side = math.isqrt(max(0, n_tokens - prefix))
         if side >= 1 and side * side == n_tokens - prefix:
             return Layout("token", prefix=prefix, side=side)
-    tried = "0, 1, 2 or 5" if declared is None else str(declared)
+    tried = "0, 1, 2 or 5" if declared is None else f"{declared} or 0" if declared else "0"
     raise ValueError(
         f"layer {layer!r}: its {n_tokens} tokens are no square grid after {tried} other tokens; the model source can "
         "declare `prefix_tokens`"
@@ -127,7 +159,9 @@ class ActivationHooks:
     Notes
     -----
     Calling the network fills `maps`, too; `run(inputs)` may also leave out the end of the pass. The first pass always
-    goes to the end: there, modules that run several times or never are refused.
+    goes to the end: there, modules that run several times or never are refused. Where `run` meets an output whose
+    units, rows and columns are equally many, and the source declares nothing, it finds out which are the units
+    (`cubes.channel_last_cubes`).
     """
 
     def __init__(
@@ -145,12 +179,14 @@ class ActivationHooks:
         self.layers = dict(layers)
         self.where = f"model {name!r}" if name else ""
         self.convert: Convert = _copy if convert is None else convert
-        self.channel_last = frozenset(channel_last)
+        self.channel_last = set(channel_last)
         self.prefix_tokens = prefix_tokens
         self.maps: dict[str, torch.Tensor] = {}
         self.layouts: dict[str, Layout] = {}
         self._handles: list[Any] = []
         self._calls: dict[str, int] = {}
+        self._cubes: set[str] = set()
+        self._settled: set[str] = set(self.channel_last)
         self._n_images = 0
         self._stop = False
         self._checked = not check_calls
@@ -190,15 +226,27 @@ class ActivationHooks:
         """
         self._stop = stop_after_last and self._checked
         try:
+            output = self._pass(inputs)
+            if not self._cubes:
+                return output
+            cubes, stop, self._stop = set(self._cubes), self._stop, False
+            self.channel_last |= channel_last_cubes(self.module, cubes, inputs)
+            self._settled |= cubes
+            self._stop = stop
+            return self._pass(inputs)
+        finally:
+            self._stop = False
+
+    def _pass(self, inputs: torch.Tensor) -> Any:
+        try:
             return self.module(inputs)
         except _StopForwardError:
             return None
-        finally:
-            self._stop = False
 
     def _begin(self, _module: nn.Module, inputs: tuple[Any, ...]) -> None:
         self.maps = {}
         self._calls = dict.fromkeys(self.layers, 0)
+        self._cubes = set()
         self._n_images = int(inputs[0].shape[0])
 
     def _end(self, _module: nn.Module, _inputs: Any, _output: Any) -> None:
@@ -208,16 +256,19 @@ class ActivationHooks:
     def _hook(self, layer: str) -> Callable[[nn.Module, Any, Any], None]:
         dotted = self.layers[layer]
 
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        def hook(module: nn.Module, _inputs: Any, output: Any) -> None:
             self._calls[layer] += 1
             if self._calls[layer] > 1:
                 return  # counted to the end of the pass, then refused by name
+            if isinstance(output, torch.Tensor) and is_cube(output) and dotted not in self._settled:
+                self._cubes.add(dotted)
             layout = layout_of(
                 output,
                 layer=layer,
                 n_images=self._n_images,
                 channel_last=dotted in self.channel_last,
                 prefix_tokens=self.prefix_tokens,
+                inside=modules_inside(module, dotted),
             )
             self.layouts[layer] = layout
             self.maps[layer] = self.convert(layer, as_map(output, layout))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SOURCES: dict[str, str] = {
     "demo": "conceptatlas.models.demo:load",
+    "timm": "conceptatlas.models.timm_models:load",
     "torchvision": "conceptatlas.models.torchvision_models:load",
     "user": "conceptatlas.models.user:load",
 }

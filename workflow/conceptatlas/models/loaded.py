@@ -5,6 +5,7 @@ Every model source returns this, so that nothing behind it knows where a network
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,7 @@ class LoadedModel:
     preprocessing : what is done to a frame, as plain values for the record; completed here.
     channel_last : dotted modules whose output is (image, height, width, unit) instead of (image, unit, height, width).
     prefix_tokens : class, register ... tokens in front of a token grid; None: inferred from the number of tokens.
+    outside : dotted module -> why neither it nor anything inside it runs (what a detector does behind its backbone).
     calibration_sha256 : sha256 of the re-estimated batch-norm statistics in use, "" where there are none.
     source : how the model came about (source, architecture, weights, seed, ...) as plain values for the record.
     """
@@ -44,6 +46,7 @@ class LoadedModel:
     preprocessing: dict[str, Any] = field(default_factory=dict)
     channel_last: frozenset[str] = frozenset()
     prefix_tokens: int | None = None
+    outside: Mapping[str, str] = field(default_factory=dict)
     calibration_sha256: str = ""
     source: dict[str, Any] = field(default_factory=dict)
 
@@ -62,6 +65,13 @@ class LoadedModel:
             "std": list(self.std),
             **self.preprocessing,
         }
+
+    def why_outside(self, dotted: str) -> str:
+        """Why a module of the network does not run when pictures go through the model; "" where nothing is declared."""
+        for prefix, reason in self.outside.items():
+            if dotted == prefix or dotted.startswith(f"{prefix}."):
+                return reason
+        return ""
 
     @property
     def device(self) -> torch.device:

@@ -5,10 +5,18 @@ Nothing here imports torch, so rules can use it while Snakemake parses.
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+from conceptatlas.sheets import parse_options
 
 RANDOM = "random"
 SHUFFLED = "shuffled:"
+KEY_MAP = "key_map"
+"""The option that every source with weights files has: a JSON file, module of the weights file -> of the network."""
+
+Option = bool | int | float | str
+"""The value of an option."""
 
 
 def text_cell(row: dict[str, Any], column: str, default: str = "") -> str:
@@ -44,6 +52,37 @@ def triple_cell(row: dict[str, Any], column: str, default: tuple[float, float, f
     return numbers[0], numbers[1], numbers[2]
 
 
+def options_cell(row: dict[str, Any]) -> dict[str, Option]:
+    """The cell `options` ("key=value;key=value") as typed values: true and false, whole numbers, numbers, else text.
+
+    Raises
+    ------
+    ValueError
+        naming the model, for a part of another form, an empty or a repeated key.
+    """
+    text = text_cell(row, "options")
+    place = f"model {row.get('model', '?')!r}"
+    try:
+        options = parse_options(text)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
+    keys = [part.partition("=")[0].strip() for part in text.split(";") if part.strip()]
+    for key in keys:
+        if not key or keys.count(key) > 1:
+            raise ValueError(f"{place}: options {text!r}: " + (f"{key!r} comes twice" if key else "a key is empty"))
+    return {key: value if key == KEY_MAP else _typed(value) for key, value in options.items()}
+
+
+def _typed(value: str) -> Option:
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if re.fullmatch(r"[-+]?[0-9]+", value):
+        return int(value)
+    if re.fullmatch(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", value):
+        return float(value)
+    return value
+
+
 def needs_calibration(row: dict[str, Any]) -> bool:
     """Whether the row is a random or shuffled twin, whose batch-norm statistics are estimated on the data set first."""
     weights = str(row.get("weights", ""))
@@ -57,6 +96,11 @@ def weights_file(row: dict[str, Any]) -> str:
     """
     weights = str(row.get("weights", "")).removeprefix(SHUFFLED)
     return weights if weights != RANDOM and looks_like_path(weights) else ""
+
+
+def weights_files(row: dict[str, Any]) -> list[str]:
+    """All files whose content decides about the weights of a row: the weights file and the key map, where named."""
+    return [file for file in (weights_file(row), str(options_cell(row).get(KEY_MAP, ""))) if file]
 
 
 def looks_like_path(weights: str) -> bool:

@@ -20,7 +20,8 @@ def suggest_layers(calls: dict[str, ModuleCall], *, n: int) -> list[ModuleCall]:
     calls : of `trace.trace_modules`.
 
     Blocks are preferred to what is inside them, outputs of activation functions to other leaves, and the module before
-    a clipping non-linearity to the one behind it. Maps of a single cell come only where there is nothing else.
+    a clipping non-linearity to the one behind it. Maps of a single cell, and outputs that are not square (heads and
+    windows of attention), come only where there is nothing else.
     """
     if n < 1:
         raise ValueError(f"the number of layers to suggest must be at least 1, got {n}")
@@ -28,7 +29,7 @@ def suggest_layers(calls: dict[str, ModuleCall], *, n: int) -> list[ModuleCall]:
     candidates = [_before_clip(calls, call) for call in blocks]
     replaced = {own.name for own, call in zip(candidates, blocks, strict=True) if own is not call}
     candidates = list({call.name: call for call in candidates if call.class_name not in _NOT_WORTH}.values())
-    spatial = [call for call in candidates if call.shape is not None and call.shape[1] > 1]
+    spatial = [call for call in candidates if call.shape is not None and call.shape[1] == call.shape[2] > 1]
     candidates = spatial or candidates
     activations = [
         call
@@ -109,8 +110,13 @@ def layer_listing(model: LoadedModel, *, n: int = 5) -> str:
         mark = "*" if call.name in names else " "
         shape = " x ".join(str(side) for side in call.shape or ())
         note = f"  clips; {call.leaf_before} does not" if call.clipped and call.leaf_before else ""
+        if call.shape is not None and call.shape[1] != call.shape[2]:
+            note += "  not square: heads or windows?"
         lines.append(
             f"{mark} {call.name:{width}s}  {call.class_name:{classes}s}  {shape:>22s}  {call.kind:12s} "
             f"{call.n_parameters:11,d} {call.depth:6.2f}{note}"
         )
+    lines += (
+        ["", *(f"{name} does not run: {reason}" for name, reason in model.outside.items())] if model.outside else []
+    )
     return "\n".join([*lines, "", "Rows for layers.tsv:", "", "\t".join(COLUMNS), *sheet_rows(model.name, chosen), ""])

@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from conceptatlas.models.hooks import as_map, layout_of
+from conceptatlas.models.arithmetic import is_out_of_memory
+from conceptatlas.models.cubes import channel_last_cubes, is_cube
+from conceptatlas.models.hooks import as_map, layout_of, modules_inside
 from conceptatlas.models.loaded import LoadedModel
 
 CLIPPED = ("ReLU6", "Hardtanh", "Hardsigmoid", "Sigmoid", "Softmax", "Tanh")
@@ -70,6 +72,7 @@ def trace_modules(model: LoadedModel) -> dict[str, ModuleCall]:
     leaves: list[tuple[str, str]] = []
     finished: dict[str, int] = {}
     passed_on: list[Any] = [None]  # the tensor that the last leaf returned
+    cubes: set[str] = set()
 
     def watch(child: nn.Module) -> Callable[[nn.Module, Any, Any], None]:
         name = names[child]
@@ -93,10 +96,13 @@ def trace_modules(model: LoadedModel) -> dict[str, ModuleCall]:
                     n_images=2,
                     channel_last=name in model.channel_last,
                     prefix_tokens=model.prefix_tokens,
+                    inside=modules_inside(child, name),
                 )
             except ValueError as error:
                 call.reason = str(error)
             else:
+                if is_cube(output) and name not in model.channel_last:
+                    cubes.add(name)
                 values = as_map(output, layout)
                 call.kind = layout.kind
                 call.shape = (int(values.shape[1]), int(values.shape[2]), int(values.shape[3]))
@@ -110,9 +116,24 @@ def trace_modules(model: LoadedModel) -> dict[str, ModuleCall]:
         size = model.input_size
         with torch.inference_mode():
             module(torch.zeros(2, 3, size, size, device=model.device))
+    except (RuntimeError, AssertionError, ValueError, TypeError, IndexError) as error:
+        if is_out_of_memory(error):
+            raise
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(
+            f"model {model.name!r}: a picture of {size} x {size} pixels does not run through it ({said}); give the "
+            "input_size that it was made for"
+        ) from error
     finally:
         for handle in handles:
             handle.remove()
+    if cubes:
+        pictures = torch.zeros(1, 3, size, size, device=model.device)
+        for name in channel_last_cubes(module, cubes, pictures):
+            calls[name].kind = "channel_last"
+    for name, call in calls.items():
+        if not call.n_calls:
+            call.reason = model.why_outside(name) or "never runs when a picture passes through"
     for name, position in finished.items():
         calls[name].depth = position / max(1, len(leaves))
         if calls[name].n_calls > 1:

@@ -1,17 +1,14 @@
 """Model source `user`: a function of your own that builds the network, `module:function` or `path/to/file.py:function`.
 
-The function is called with those of the keyword arguments ``weights`` (path or None) and ``seed`` that it accepts. It
-returns a `torch.nn.Module`, or a pair of one and a dictionary with any of: classes (list of str), input_size, mean,
-std, channel_last (dotted modules whose output is (image, height, width, unit)), prefix_tokens (int).
+The function is called with those of the keyword arguments ``weights`` (path or None) and ``seed`` that it accepts, and
+with the options of the row. It returns a `torch.nn.Module`, or a pair of one and a dictionary with any of: classes
+(list of str), input_size, mean, std, channel_last (dotted modules whose output is (image, height, width, unit)),
+prefix_tokens (int).
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,11 +16,14 @@ from typing import Any
 from torch import nn
 
 from conceptatlas.files import file_sha256
+from conceptatlas.models.key_map import check_targets, read_key_map, rename_keys
 from conceptatlas.models.loaded import IMAGENET_MEAN, IMAGENET_STD, LoadedModel
+from conceptatlas.models.options import builder_options
 from conceptatlas.models.randomise import seeded_build, shuffle_parameters
-from conceptatlas.models.rows import RANDOM, SHUFFLED, integer_cell, text_cell, triple_cell
+from conceptatlas.models.rows import KEY_MAP, RANDOM, SHUFFLED, integer_cell, options_cell, text_cell, triple_cell
 from conceptatlas.models.weights import check_sha256, load_state, read_state, state_sha256
 from conceptatlas.naming import unknown
+from conceptatlas.plugins import find_callable
 
 DETAILS = ("classes", "input_size", "mean", "std", "channel_last", "prefix_tokens")
 
@@ -33,11 +33,14 @@ def load(row: dict[str, Any]) -> LoadedModel:
     name = text_cell(row, "model", "?")
     architecture = text_cell(row, "architecture")
     weights, seed = text_cell(row, "weights"), integer_cell(row, "seed", 0)
-    function = find_function(architecture, model=name)
+    function = find_callable(architecture, where=f"model {name!r}")
     path = _existing(weights, model=name)
     accepted = _accepted(function)
     offered = {"weights": None if path is None else str(path), "seed": seed}
-    given = {key: value for key, value in offered.items() if key in accepted}
+    given: dict[str, Any] = {key: value for key, value in offered.items() if key in accepted}
+    known = None if "**" in accepted else sorted(accepted - set(offered))
+    given |= builder_options(row, known=known, refused=dict.fromkeys(offered, "it is a column"))
+    modules = _key_map(row, path=path, own="weights" in given)
     result: Any = None
 
     def build() -> nn.Module:
@@ -52,9 +55,11 @@ def load(row: dict[str, Any]) -> LoadedModel:
         return module
 
     module = seeded_build(build, seed=seed)
+    check_targets(modules, module, where=f"model {name!r}: key map")
     details = _details(result, model=name, architecture=architecture)
     if path is not None and "weights" not in given:
-        load_state(module, read_state(path), where=f"model {name!r}: weights file {path}")
+        state = rename_keys(read_state(path), modules, where=f"model {name!r}: key map")
+        load_state(module, state, where=f"model {name!r}: weights file {path}")
     module.float()
     if weights.startswith(SHUFFLED):
         shuffle_parameters(module, seed=seed)
@@ -75,44 +80,14 @@ def load(row: dict[str, Any]) -> LoadedModel:
         },
         channel_last=frozenset(details.get("channel_last", ())),
         prefix_tokens=details.get("prefix_tokens"),
-        source={"source": "user", "architecture": architecture, "weights": weights, "seed": seed},
+        source={
+            "source": "user",
+            "architecture": architecture,
+            "weights": weights,
+            "seed": seed,
+            "options": options_cell(row),
+        },
     )
-
-
-def find_function(architecture: str, *, model: str) -> Callable[..., Any]:
-    """The function that a cell `architecture` names; ValueError where there is none (with near matches)."""
-    place, colon, name = architecture.rpartition(":")
-    if not colon or not place or not name:
-        raise ValueError(
-            f"model {model!r}: architecture {architecture!r}, expected `module:function` or `path/to/file.py:function`"
-        )
-    if place.endswith(".py"):
-        path = Path(place)
-        if not path.is_file():
-            raise ValueError(f"model {model!r}: file {place} does not exist (relative to where the workflow runs)")
-        # named by its content's place: two files called models.py must not be taken for each other
-        key = f"conceptatlas_user_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-        spec = importlib.util.spec_from_file_location(key, path)
-        if spec is None or spec.loader is None:
-            raise ValueError(f"model {model!r}: file {place} cannot be imported")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[key] = module  # dataclasses and pickles look their module up there
-        spec.loader.exec_module(module)
-    else:
-        try:
-            module = importlib.import_module(place)
-        except ModuleNotFoundError as error:
-            if error.name is None or not (place == error.name or place.startswith(f"{error.name}.")):
-                raise  # the user's module is there; what it imports is not
-            raise ValueError(
-                f"model {model!r}: module {place!r} cannot be imported ({error}); install it, or give the path of a "
-                "file as `path/to/file.py:function`"
-            ) from None
-    function = getattr(module, name, None)
-    if not callable(function):
-        known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise unknown("function", name, known, where=place)
-    return function
 
 
 def _existing(weights: str, *, model: str) -> Path | None:
@@ -126,10 +101,22 @@ def _existing(weights: str, *, model: str) -> Path | None:
     return path
 
 
+def _key_map(row: dict[str, Any], *, path: Path | None, own: bool) -> dict[str, str]:
+    """The pairs of the row's key map; refused where there is no file that this project reads and renames."""
+    key_map = options_cell(row).get(KEY_MAP)
+    if key_map is None:
+        return {}
+    if path is None or own:
+        why = "the function reads its weights itself" if own and path is not None else "there is no weights file"
+        raise ValueError(f"model {row.get('model', '?')!r}: {KEY_MAP} has nothing to rename: {why}")
+    return read_key_map(str(key_map))
+
+
 def _accepted(function: Callable[..., Any]) -> set[str]:
+    """Names of the function's keyword arguments; "**" among them where it takes any."""
     parameters = inspect.signature(function).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return {"weights", "seed"}
+        return {"weights", "seed", "**"}
     return {p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
 
 

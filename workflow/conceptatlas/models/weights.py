@@ -19,13 +19,15 @@ from safetensors.torch import load_file
 from torch import nn
 
 from conceptatlas.files import file_sha256
+from conceptatlas.models.key_map import check_targets, read_key_map, rename_keys
 from conceptatlas.models.randomise import seeded_build, shuffle_parameters
-from conceptatlas.models.rows import RANDOM, SHUFFLED, integer_cell, looks_like_path, text_cell
+from conceptatlas.models.rows import KEY_MAP, RANDOM, SHUFFLED, integer_cell, looks_like_path, options_cell, text_cell
 from conceptatlas.naming import nearest
 
 logger = logging.getLogger(__name__)
 
 State = dict[str, torch.Tensor]
+_COUNTER = "num_batches_tracked"  # of batch norm; no number depends on it in evaluation mode
 _WRAPPERS = ("state_dict", "model_state_dict", "model")  # keys under which training scripts keep the state dict
 
 
@@ -88,7 +90,9 @@ def _read_torch(path: Path) -> State:
 
 
 def load_state(module: nn.Module, state: State, *, where: str) -> None:
-    """Load a state dict strictly; only `num_batches_tracked` counters may be missing (old files have none).
+    """Load a state dict strictly; only `num_batches_tracked` counters may be missing or too many (old files have none).
+
+    Names of older versions that the network's own classes rename while they load are theirs to rename.
 
     Raises
     ------
@@ -96,9 +100,15 @@ def load_state(module: nn.Module, state: State, *, where: str) -> None:
         listing missing and unexpected names, each with its nearest match, and tensors of another shape.
     """
     own = module.state_dict()
-    missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
-    unexpected = [name for name in state if name not in own]
     shapes = [name for name in own if name in state and own[name].shape != state[name].shape]
+    missing = [name for name in own if name not in state]
+    unexpected = [name for name in state if name not in own]
+    if not shapes:
+        try:
+            missing, unexpected = map(list, module.load_state_dict(state, strict=False))
+        except RuntimeError as error:  # shapes that show only after the network's own renaming
+            raise ValueError(f"{where} does not fit {type(module).__name__}: {error}") from None
+    missing, unexpected = ([name for name in names if not name.endswith(_COUNTER)] for names in (missing, unexpected))
     problems = []
     if missing:
         problems.append("missing: " + _listed(missing, unexpected))
@@ -109,7 +119,15 @@ def load_state(module: nn.Module, state: State, *, where: str) -> None:
         problems.append("other shape: " + ", ".join(shown) + _more(len(shapes) - 5))
     if problems:
         raise ValueError(f"{where} does not fit {type(module).__name__}: " + "; ".join(problems))
-    module.load_state_dict(state, strict=False)
+
+
+def fits(module: nn.Module, state: State) -> bool:
+    """Whether a state dict has the names and shapes of a network, but for counters."""
+    own, given = (
+        {name: tensor.shape for name, tensor in tensors.items() if not name.endswith(_COUNTER)}
+        for tensors in (module.state_dict(), state)
+    )
+    return own == given
 
 
 def _listed(names: list[str], others: list[str]) -> str:
@@ -150,25 +168,31 @@ def weighted(
     *,
     registry: Callable[[str], Path] | None = None,
     fit: Callable[[State], nn.Module] | None = None,
+    convert: Callable[[nn.Module, State], State] | None = None,
 ) -> tuple[nn.Module, str]:
     """The network of a row with its weights, and their sha256.
 
     Parameters
     ----------
-    row : cells `model`, `weights`, `seed` and `weights_sha256` are used.
+    row : cells `model`, `weights`, `seed`, `weights_sha256` and the option `key_map` are used.
     build : makes the network with PyTorch's own initialisation.
     registry : path of the file for a name that is no path (it may download); raises ValueError for unknown names.
     fit : makes the network for a state dict (another number of classes, say); default: `build`.
+    convert : (network, state dict) -> state dict with the network's names, for files of other versions or libraries.
 
     Notes
     -----
     ``random``: `build` under a generator seeded by (seed, "init"). ``shuffled:<file or name>``: trained weights,
     the entries of every parameter permuted (`randomise.shuffle_parameters`). The sha256 is the file's; the tensors'
-    for ``random`` and ``shuffled:`` weights, which are the tensors that run.
+    for ``random`` and ``shuffled:`` weights, which are the tensors that run. A key map renames what was read before
+    anything else looks at it.
     """
     name, seed = text_cell(row, "model", "?"), integer_cell(row, "seed", 0)
     weights = text_cell(row, "weights")
+    key_map = options_cell(row).get(KEY_MAP)
     if weights == RANDOM:
+        if key_map is not None:
+            raise ValueError(f"model {name!r}: {KEY_MAP} renames what a weights file holds; weights are `random`")
         module = seeded_build(build, seed=seed)
         sha256 = state_sha256(module.state_dict())
         check_sha256(row, sha256)
@@ -185,7 +209,13 @@ def weighted(
     else:
         path = Path(origin)
     state = read_state(path)
+    modules = read_key_map(str(key_map)) if key_map is not None else {}
+    place = f"model {name!r}: key map {key_map}"
+    state = rename_keys(state, modules, where=place)
     module = seeded_build(lambda: fit(state) if fit else build(), seed=seed)
+    check_targets(modules, module, where=place)
+    if convert is not None:
+        state = convert(module, state)
     load_state(module, state, where=f"model {name!r}: weights file {path}")
     if shuffled:
         shuffle_parameters(module, seed=seed)

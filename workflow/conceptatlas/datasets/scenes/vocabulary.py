@@ -103,7 +103,7 @@ _CONCEPTS: dict[str, tuple[str, ...]] = {
 }
 
 CONCEPTS: tuple[tuple[str, str], ...] = tuple(
-    (name, category) for category in CATEGORIES for name in _CONCEPTS[category]
+    (name, category) for category in CATEGORIES for name in _CONCEPTS.get(category, ())
 )
 """(name, category) of every concept; the order fixes concept_index."""
 
