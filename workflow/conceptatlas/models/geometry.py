@@ -36,6 +36,7 @@ _CUT = 1e-3  # share of a field's mass next to the border from which on the fiel
 _FLAT = 0.1  # centres that span less of the frame than this do not follow the picture
 _PATCH = 0.01  # cells by which measured centres may differ from patch centres and still be those
 _SPREAD = 0.05  # share by which steps of tokens may be off; beyond, fields are spread over the picture (MLP-Mixer)
+_ASTRAY = 2.0  # cells from the line beyond which a cell is out of order; upsampled levels stray by less at the border
 _ALIKE = "every cell sees the picture alike"
 _DISORDERED = "cells are not in the order of the picture"
 
@@ -136,9 +137,13 @@ def _place(record: Geometry, axes: list[Array], size: int) -> None:
         if len(centres) > 1 and np.any(np.diff(centres) <= 0):
             record["reason"] = _ALIKE if float(np.ptp(centres)) < _FLAT else _DISORDERED
             return
-        line = _line(cells[share > 1 - _CUT], centres[share > 1 - _CUT], length, size)
+        cells, centres = cells[share > 1 - _CUT], centres[share > 1 - _CUT]
+        line = _line(cells, centres, length, size)
         if line is None:
             record["reason"] = "fewer than two cells have fields that lie within the picture"
+            return
+        if np.any(np.abs(centres - line[0] - line[1] * cells) > _ASTRAY * line[1]):
+            record["reason"] = _DISORDERED
             return
         lines.append(line)
     _put(record, "gradient", *lines[0], *lines[1])
