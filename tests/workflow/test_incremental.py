@@ -92,6 +92,7 @@ def test_a_library_upgrade_reruns_what_uses_it(tiny: Workspace, checkout: Path) 
     lock = checkout / "envs" / "requirements.txt"
     lock.write_text(re.sub(r"^matplotlib==\S+", "matplotlib==99.0", lock.read_text(), flags=re.MULTILINE))
     assert edited(checkout, tiny).planned() == {
+        "plot_dataset": 1,
         "plot_dissection": 2,
         "plot_detectors": 1,
         "write_run_record": 1,
@@ -142,5 +143,5 @@ def test_only_what_a_job_depends_on_reruns_it(tiny: Workspace) -> None:
     """Who is whose twin, and the resolution of figures, concern no number."""
     replace(tiny.sheet("models"), "\t0\t64\tplain\tfloor", "\t0\t64\tplain\tceiling")
     replace(tiny.config, "dpi: 80", "dpi: 90")
-    figures = {"plot_dissection": 2, "plot_detectors": 1, "write_run_record": 1, "all": 1}
+    figures = {"plot_dataset": 1, "plot_dissection": 2, "plot_detectors": 1, "write_run_record": 1, "all": 1}
     assert tiny.planned() == figures | STUDY

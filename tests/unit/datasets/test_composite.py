@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conceptatlas.datasets.colors import COLOR_NAMES, color_numbers, shrunk
+from conceptatlas.datasets.colors import COLOR_NAMES, COLOR_SIDE, color_numbers
 from conceptatlas.datasets.index import format_modules, named_files, open_dataset
+from conceptatlas.datasets.pictures import shrunk
 from conceptatlas.datasets.reader import ConceptKey, ImageLabel, LabelMap
 from conceptatlas.tables import records
 from tiny_composite import write_members
@@ -106,10 +107,10 @@ def test_large_pictures_are_averaged_before_their_colours_are_named() -> None:
     large = np.zeros((600, 900, 3), dtype=np.uint8)
     large[:, :450] = (230, 20, 20)
     large[::7, ::7] = 255
-    small = shrunk(large)
+    small = shrunk(large, side=COLOR_SIDE)
     assert small.shape == (171, 256, 3)
     assert (color_numbers(small)[:, :125] == COLOR_NAMES.index("red")).mean() > 0.9
-    assert shrunk(large[:100, :100]).shape == (100, 100, 3)
+    assert shrunk(large[:100, :100], side=COLOR_SIDE).shape == (100, 100, 3)
 
 
 def test_definitions_say_how_labels_came_about(row: Row) -> None:

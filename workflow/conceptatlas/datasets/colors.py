@@ -14,7 +14,6 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from conceptatlas.naming import unknown
 
@@ -79,19 +78,6 @@ def color_numbers(picture: np.ndarray[Any, Any], *, definition: str = NEAREST_OF
     # |x - p|^2 without the term all prototypes share
     score = lab @ (-2.0 * points.T) + (points**2).sum(axis=1)
     return names[np.argmin(score, axis=-1)]
-
-
-def shrunk(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A picture whose longer side is `COLOR_SIDE` pixels or less, by averaging: what colours are read off.
-
-    picture : uint8, shape (height, width, 3). Small pictures come back as they are.
-    """
-    height, width = picture.shape[:2]
-    scale = COLOR_SIDE / max(height, width)
-    if scale >= 1:
-        return picture
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
 
 
 @functools.cache

@@ -33,9 +33,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from conceptatlas.datasets.colors import COLOR_DEFINITIONS, COLOR_NAMES, color_numbers, shrunk
+from conceptatlas.datasets.colors import COLOR_DEFINITIONS, COLOR_NAMES, COLOR_SIDE, color_numbers
 from conceptatlas.datasets.index import COMPOSITE, members_of, open_dataset
 from conceptatlas.datasets.listing import IMAGE_FIELDS, list_dataset
+from conceptatlas.datasets.pictures import shrunk
 from conceptatlas.datasets.reader import PICTURE, ConceptKey, ImageLabel, Label, LabelMap, Listing, Map, Reader
 from conceptatlas.datasets.renaming import Renaming
 from conceptatlas.naming import CATEGORIES, unknown
@@ -145,7 +146,7 @@ class CompositeReader(Reader):
         if self._colors != NO_COLORS:
             known = self._decoded is not None and self._decoded[0] == row["image_id"]
             picture = self._decoded[1] if known and self._decoded is not None else self.picture(row)
-            numbers = color_numbers(shrunk(picture), definition=self._colors)
+            numbers = color_numbers(shrunk(picture, side=COLOR_SIDE), definition=self._colors)
             yield LabelMap(numbers=numbers, concepts=dict(enumerate(COLORS)))
 
     def present(self, row: Row) -> set[ConceptKey]:

@@ -70,6 +70,19 @@ def read_picture(path: str | Path) -> Array:
     return picture
 
 
+def shrunk(picture: Array, *, side: int) -> Array:
+    """A picture whose longer side is `side` pixels or less, by averaging; small pictures come back as they are.
+
+    picture : uint8, shape (height, width, 3).
+    """
+    height, width = picture.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return picture
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+
+
 def read_indices(path: str | Path) -> Array:
     """Read an index mask: int32, shape (height, width). The indices of a palette PNG, not its colours.
 
