@@ -18,6 +18,9 @@ include: "workflow/rules/activations.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/dissection.smk"
 include: "workflow/rules/bases.smk"
+include: "workflow/rules/axes.smk"
+include: "workflow/rules/principal.smk"
+include: "workflow/rules/robustness.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/demo_models.smk"
@@ -32,10 +35,17 @@ rule all:
         dataset_figures,
         dissection_tables,
         dissection_figures,
+        robustness_tables,
+        robustness_figures,
+        axes_tables,
+        axes_figures,
+        principal_tables,
+        principal_figures,
         # manifests: a shard that `conceptatlas verify --repair` set aside is made again, whoever reads it
         framed_shards,
         extracted_shards,
         summarised_layers,
+        perturbed_shards,
     localrule: True
 
 

@@ -16,12 +16,12 @@ PACKAGE = "conceptatlas"
 
 LEVELS = [
     {"naming", "seeds"},
-    {"sheets", "validation", "costs", "plugins", "progress", "preflight_table", "memory"},
+    {"sheets", "levels", "validation", "costs", "plugins", "progress", "preflight_table", "memory"},
     {"files", "tables", "provenance", "parallel", "streaming", "masks", "inference"},
     {"datasets"},
     {"devices", "models"},
     {"activations"},
-    {"study", "dissection"},
+    {"study", "axes", "dissection", "robustness"},
     {"figures"},
     {"jobs", "record", "preflight", "schema_docs", "verification", "__main__"},
 ]
@@ -31,6 +31,7 @@ does not know of its neighbours (see NEIGHBOURS for the exceptions)."""
 NEIGHBOURS = {
     ("seeds", "naming"),
     ("validation", "sheets"),
+    ("levels", "sheets"),
     ("tables", "files"),
     ("parallel", "files"),
     ("masks", "files"),
@@ -51,6 +52,7 @@ WITHOUT_TORCH = [
     "naming",
     "seeds",
     "sheets",
+    "levels",
     "validation",
     "study",
     "costs",
@@ -140,7 +142,7 @@ def test_no_assert_and_no_print_in_the_library() -> None:
 
 def test_modules_for_planning_do_not_load_torch() -> None:
     lines = [f"import {PACKAGE}.{name}" for name in WITHOUT_TORCH]
-    rooms = ("streaming", "masks", "inference", "dissection")
+    rooms = ("streaming", "masks", "inference", "axes", "dissection", "robustness")
     lines += [f"import {PACKAGE}.{name}.{part}" for name, part in _parts(*rooms)]
     lines += ["import sys", "assert 'torch' not in sys.modules"]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
@@ -214,6 +216,7 @@ def test_what_is_ancient_has_an_ordinary_way_too() -> None:
         "frames": ("frames_manifest", "manifests", "dataset"),
         "annotations": ("manifests", "dataset"),
         "shards": ("manifests",),
+        "store": ("manifest",),
         "statistics": ("statistics_manifest", "statistics_manifests"),
         "index": ("dataset",),
         "concepts": ("dataset",),

@@ -20,6 +20,7 @@ def inputs(**changes: Any) -> dict[str, Any]:
         "extraction": {"batch": 32, "inference_threads": 1, "device": "cpu", "tf32": False},
         "thresholds": {"taus": [0.001, 0.005, 0.01, 0.05], "definition": "order_statistic"},
         "dissection": {"n_permutations": 99, "gallery_units": 24, "gallery_images": 10},
+        "axes": {"datasets": None, "models": None, "layers": None, "n_rotations": 2, "alphas": [0, 1]},
         "dask": {"workers": 1},
         "preflight": {"refuse": True, "disk_gb": None, "mem_gb": None, "cores": None, "max_hours": None},
     }
@@ -117,6 +118,7 @@ def check(folder: Path, **limits: Any) -> None:
         models=given["models"],
         layers=given["layers"],
         bases=[],
+        perturbations=[],
         pairs=[["d", "m"]],
         listings=[folder / "listing.parquet"],
         reports=[folder / "m.json"],

@@ -67,7 +67,7 @@ def test_what_follows_from_the_sheets(tmp_path: Path) -> None:
     assert read.extracted() == [("scenes", "18")]
     assert read.calibrated("random-18")
     assert not read.calibrated("18")
-    assert set(read.plain()) == {"config", "datasets", "models", "layers", "bases"}
+    assert set(read.plain()) == {"config", "datasets", "models", "layers", "bases", "perturbations"}
 
 
 def test_a_basis_needs_activations_of_a_model_that_is_not_dissected(tmp_path: Path) -> None:
@@ -222,3 +222,38 @@ def test_a_composite_of_known_formats_is_fine(tmp_path: Path) -> None:
     (tmp_path / "members.tsv").write_text("dataset\tformat\tpath\na\tbroden\t/somewhere\nb\timage_folder\t/else\n")
     text = COMPOSITE.format(members=tmp_path / "members.tsv", options="min_images=10")
     assert study(tmp_path, {"datasets": text}).datasets["scenes"]["format"] == "composite"
+
+
+LEVELS = {"perturbations": "level\tkind\tamount\toptions\nweak\tnoise\t1\t\ncut\tpatches\t4\t\n"}
+
+
+def with_levels(folder: Path, files: dict[str, str], **config: Any) -> Study:
+    names = {name: f"{name}.tsv" for name in [*SHEETS, "perturbations"]}
+    return study(folder, {**LEVELS, **files}, sheets=names, **config)
+
+
+def test_levels_of_perturbation(tmp_path: Path) -> None:
+    assert study(tmp_path).perturbed() == []
+    read = with_levels(tmp_path, {})
+    assert read.perturbed() == [("scenes", "18"), ("scenes", "random-18")]
+    assert read.perturbations["weak"]["seed"] == 0
+    read = with_levels(tmp_path, {}, robustness={"layers": ["conv3"]})
+    assert read.perturbed() == [("scenes", "18")]
+    assert [row["layer"] for row in read.perturbed_layers("18")] == ["conv3"]
+    assert with_levels(tmp_path, {}, robustness={"models": []}).perturbed() == []
+
+
+@pytest.mark.parametrize(
+    ("sheet", "config", "message"),
+    [
+        ("level\tkind\tamount\nweak\tnoisy\t1\n", {}, "kind: 'noisy' is none of the allowed values.*'noise'"),
+        ("level\tkind\tamount\nweak\tnoise\tlow\n", {}, "amount: expected a number, got 'low'"),
+        ("level\tkind\tamount\toptions\nweak\tnoise\t1\tclp=no\n", {}, "unknown option of noise 'clp' .*'clip'"),
+        ("level\tkind\tamount\ncut\tpatches\t150\n", {}, "150 x 150 patches on data set scenes"),
+        (None, {"models": ["19"]}, "unknown dissected model '19' in robustness.models; did you mean '18'"),
+        (None, {"layers": ["conv4"]}, "unknown dissected layer 'conv4' in robustness.layers"),
+    ],
+)
+def test_mistakes_about_levels(tmp_path: Path, sheet: str | None, config: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        with_levels(tmp_path, {} if sheet is None else {"perturbations": sheet}, robustness=config)

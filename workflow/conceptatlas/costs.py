@@ -18,6 +18,11 @@ SECONDS = {
     "tally_unit": 8e-7,  # one unit of one image: pruned upsampling at S = 112 and intersection with its labels
     "null_pair": 3e-8,  # an active (image, unit) pair against one label of the permuted image, at S = 112
     "dissect_unit": 0.02,  # labels, bootstrap, scores of a unit
+    "turn_gmac": 0.02,  # 10^9 multiply-adds of a turned basis: the matrix times the activations
+    "turn_value": 1e-8,  # a turned value: read, rounded, counted, compared
+    "principal_gmac": 0.03,  # 10^9 multiply-adds of the products of a concept's cells, float32
+    "principal_value": 6e-9,  # a value gathered and standardised
+    "principal_step": 4e-10,  # an entry of the matrix of products, times a vector
     "figure_layer": 4.0,  # galleries and bars of a layer
     "start_job": 2.0,  # Python, imports, model
 }
@@ -115,3 +120,35 @@ def null_mb(n_images: int, n_units: int, mask_size: int) -> float:
     """Megabytes of the null of a layer: packed active masks (pruned words only) and labels."""
     masks = n_images * n_units * ACTIVE_SHARE * 460 * (mask_size / 112) ** 2
     return (masks + n_images * LABELS_PER_IMAGE * mask_size**2 / 8) / 1e6
+
+
+def rotation_s(n_images: float, n_units: int, n_positions: int) -> float:
+    """Seconds of one turned basis of a layer on one core."""
+    values = n_images * n_units * n_positions
+    return (
+        values * n_units / 1e9 * SECONDS["turn_gmac"]
+        + values * SECONDS["turn_value"]
+        + n_images * n_units * SECONDS["tally_unit"]
+    )
+
+
+def rotation_mem_mb(n_images: float, dtype: str, *, workers: int) -> float:
+    """Megabytes of a job that turns the basis of a layer: at least 64 directions of 14 x 14 positions a worker."""
+    values = 64 * n_images * 196 * (2 if dtype == "float16" else 4) / 1e6
+    return BASE_MB + workers * (800 + values / 0.6)
+
+
+def principal_s(max_cells: int, n_units: int, n_permutations: int, n_bootstrap: int) -> float:
+    """Seconds of the principal direction of one concept on one core: a matrix of inner products for every permutation,
+    a few dozen products of that matrix with a vector for every permutation and resample."""
+    cells = max_cells or 2000
+    side = min(cells, n_units)
+    products = cells * n_units * side / 1e9 * SECONDS["principal_gmac"] + cells * n_units * SECONDS["principal_value"]
+    return (1 + n_permutations) * products + n_bootstrap * 30 * side * side * SECONDS["principal_step"]
+
+
+def principal_mb(max_cells: int, n_units: int) -> float:
+    """Megabytes of a worker at the principal direction of a concept: its imports, its cells, products of 32 blocks."""
+    cells = max_cells or 2000
+    blocks = 32 * n_units * n_units * 4 if cells > n_units else 3 * cells * cells * 8
+    return 300 + (3 * cells * n_units * 8 + blocks) / 1e6

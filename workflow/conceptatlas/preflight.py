@@ -57,6 +57,7 @@ def estimate(
     shapes: Mapping[tuple[str, str], Sequence[int]],
     pairs: Sequence[tuple[str, str]],
     gmacs: Mapping[str, float] | None = None,
+    perturbations: Sequence[Row] = (),
 ) -> list[Stage]:
     """The stages of a study with what each needs.
 
@@ -67,12 +68,14 @@ def estimate(
     shapes : (model, layer) -> (unit, height, width), from the model reports.
     pairs : the (dataset, model) pairs to extract and dissect.
     gmacs : model -> 10^9 multiply-adds of one forward pass at its input size, where the report has it.
+    perturbations : levels at which the robustness of detectors is measured.
     """
     data = {row["dataset"]: row for row in datasets}
     return [
         *_dataset_stages(data, n_images),
         Stage("models", len(models), 0, len(models) * 2 * SECONDS["start_job"], costs.BASE_MB + 500, 0.1 * len(models)),
         *_layer_stages(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
+        *_robustness_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}, len(perturbations)),
     ]
 
 
@@ -107,7 +110,7 @@ def _layer_stages(
     by_model = {row["model"]: row for row in models}
     options, workers = config["dissection"], config["dask"]["workers"]
     zero = {"jobs": 0, "images": 0, "seconds": 0.0, "mem_mb": 0.0, "disk_mb": 0.0}
-    total = {stage: dict(zero) for stage in ("activations", "statistics", "dissection", "null", "figures")}
+    total = {stage: dict(zero) for stage in ("activations", "statistics", "dissection", "null", "rotation", "figures")}
 
     def add(stage: str, *, jobs: int = 0, images: int = 0, seconds: float, mem_mb: float, disk_mb: float = 0.0) -> None:
         of = total[stage]
@@ -145,9 +148,63 @@ def _layer_stages(
             add("dissection", jobs=2, seconds=tally, mem_mb=layer_mem, disk_mb=gallery + units * 0.02)
             null = costs.null_s(n, units, row["mask_size"], options["n_permutations"])
             add("null", seconds=null, mem_mb=costs.BASE_MB + costs.null_mb(n, units, row["mask_size"]))
+            if layer["store"] == "full" and _rotated(config["axes"], dataset, model, layer["layer"]):
+                n_bases = config["axes"]["n_rotations"] * len(config["axes"]["alphas"]) + 6
+                turned = n_bases * costs.rotation_s(n, units, height * width)
+                turned_mb = costs.rotation_mem_mb(n, layer["dtype"], workers=workers)
+                add("rotation", jobs=1, seconds=turned, mem_mb=turned_mb, disk_mb=0.1)
         add("figures", jobs=1, seconds=len(own) * SECONDS["figure_layer"], mem_mb=1000, disk_mb=5.0 * len(own))
     names = {"null": f"null (R = {options['n_permutations']})"}
     return [Stage(names.get(stage, stage), **values) for stage, values in total.items()]  # type: ignore[arg-type]
+
+
+def _robustness_stage(
+    config: Mapping[str, Any],
+    data: Mapping[str, Row],
+    models: Sequence[Row],
+    layers: Sequence[Row],
+    n_images: Mapping[str, int],
+    shapes: Mapping[tuple[str, str], Sequence[int]],
+    pairs: Sequence[tuple[str, str]],
+    gmacs: Mapping[str, float],
+    n_levels: int,
+) -> list[Stage]:
+    """Forward passes over perturbed images, and their counts: nothing where no level is listed."""
+    by_model = {row["model"]: row for row in models}
+    jobs, images, seconds, mem_mb, disk_mb = 0, 0, 0.0, 0.0, 0.0
+    for dataset, model in pairs if n_levels else []:
+        sections = (config["dissection"], config["robustness"])
+        if any(
+            section[kind] is not None and name not in section[kind]
+            for section in sections
+            for kind, name in (("datasets", dataset), ("models", model))
+        ):
+            continue
+        wanted = config["robustness"]["layers"]
+        own = [row for row in layers if row["model"] == model and (wanted is None or row["layer"] in wanted)]
+        own = [row for row in own if row["store"] == "full"]
+        row, n, passes = data[dataset], n_images[dataset], n_levels * len({layer["group"] for layer in own})
+        size = int(by_model[model]["input_size"] or row["frame_size"])
+        forward = SECONDS["forward_gmac"] * gmacs[model] if model in gmacs else costs.forward_s(size)
+        units = sum(shapes[model, layer["layer"]][0] for layer in own)
+        jobs += passes * row["shards"] + len(own)
+        images += passes * n
+        seconds += (
+            passes * n * forward + n_levels * n * units * 4 * SECONDS["tally_unit"] * (row["mask_size"] / 112) ** 2
+        )
+        disk_mb += n_levels * (units * 0.01 * row["shards"] + 0.3 * len(own))
+        mem_mb = max(
+            mem_mb, costs.BASE_MB + 500 + costs.forward_mb(size, config["extraction"]["batch"]) + 300 * len(own)
+        )
+    if not jobs:
+        return []
+    return [Stage("robustness", jobs, images, seconds + jobs * SECONDS["start_job"], mem_mb, disk_mb)]
+
+
+def _rotated(axes: Mapping[str, Any], dataset: str, model: str, layer: str) -> bool:
+    """Whether the basis of a dissected layer is rotated (`study.Study.rotated`)."""
+    named = (("datasets", dataset), ("models", model), ("layers", layer))
+    return bool(axes["n_rotations"]) and all(axes[kind] is None or name in axes[kind] for kind, name in named)
 
 
 def reasons_to_refuse(
@@ -189,6 +246,7 @@ def check_study(
     models: Sequence[Row],
     layers: Sequence[Row],
     bases: Sequence[Row],
+    perturbations: Sequence[Row],
     pairs: Sequence[Sequence[str]],
     listings: Sequence[str | Path],
     reports: Sequence[str | Path],
@@ -199,7 +257,7 @@ def check_study(
 
     listings, reports : listing.parquet of each row of `datasets`; the model reports.
     out : preflight.json, in the folder of the results. pairs : (dataset, model) to extract.
-    bases : rows of bases.tsv, each as costly as a layer.
+    bases : rows of bases.tsv, each as costly as a layer. perturbations : rows of perturbations.tsv.
 
     Raises
     ------
@@ -219,6 +277,7 @@ def check_study(
         shapes=shapes,
         pairs=[(dataset, model) for dataset, model in pairs],
         gmacs=gmacs,
+        perturbations=perturbations,
     )
     limits, results = config["preflight"], Path(out).parent
     machine = this_machine(results, limits)

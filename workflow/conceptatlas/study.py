@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from conceptatlas.datasets.index import FORMATS, format_of, members_of
+from conceptatlas.levels import check_level, level_options
 from conceptatlas.models.index import SOURCES
 from conceptatlas.models.rows import needs_calibration, options_cell
 from conceptatlas.naming import shard_names, unknown
@@ -25,7 +26,10 @@ KEYS = {
     "models": ("model",),
     "layers": ("model", "layer"),
     "bases": ("dataset", "model", "layer", "basis"),
+    "perturbations": ("level",),
 }
+OPTIONAL = ("bases", "perturbations")
+"""Sheets that may have no rows."""
 NEEDS = {"dissection": "full"}
 """What each analysis needs of the column `store` of a layer."""
 
@@ -39,6 +43,7 @@ class Study:
     models: dict[str, Row]
     layers: dict[tuple[str, str], Row]
     bases: dict[tuple[str, str, str, str], Row]
+    perturbations: dict[str, Row]
 
     @property
     def name(self) -> str:
@@ -72,6 +77,62 @@ class Study:
     def dissected_datasets(self) -> list[str]:
         """The data sets on which some model is dissected."""
         return list(dict.fromkeys(dataset for dataset, _ in self.dissected()))
+
+    def on_axes(self) -> list[tuple[str, str, str]]:
+        """The dissected (dataset, model, layer) whose axes are looked at (config section `axes`)."""
+        section = self.config["axes"]
+        wanted = {kind: section[kind] for kind in ("datasets", "models", "layers")}
+        return [
+            (dataset, model, row["layer"])
+            for dataset, model in self.dissected()
+            for row in self.layer_rows(model)
+            if all(
+                wanted[kind] is None or name in wanted[kind]
+                for kind, name in (("datasets", dataset), ("models", model), ("layers", row["layer"]))
+            )
+        ]
+
+    def rotated(self) -> list[tuple[str, str, str]]:
+        """The (dataset, model, layer) whose basis is rotated."""
+        return self.on_axes() if self.config["axes"]["n_rotations"] else []
+
+    def rotated_datasets(self) -> list[str]:
+        """The data sets on which some basis is rotated."""
+        return list(dict.fromkeys(dataset for dataset, *_ in self.rotated()))
+
+    def perturbed(self) -> list[tuple[str, str]]:
+        """The dissected (dataset, model) pairs whose images are perturbed; none where no level is listed."""
+        section = self.config["robustness"]
+        return [
+            (dataset, model)
+            for dataset, model in (self.dissected() if self.perturbations else [])
+            if section["datasets"] is None or dataset in section["datasets"]
+            if section["models"] is None or model in section["models"]
+            if self.perturbed_layers(model)
+        ]
+
+    def perturbed_layers(self, model: str, group: str | None = None) -> list[Row]:
+        """Rows of a model's layers whose robustness is measured, of one group or of all."""
+        wanted = self.config["robustness"]["layers"]
+        return [row for row in self.layer_rows(model, group) if wanted is None or row["layer"] in wanted]
+
+    def principal(self) -> list[tuple[str, str, str]]:
+        """The dissected (dataset, model, layer) whose principal directions are found (config section `principal`)."""
+        section = self.config["principal"]
+        wanted = {kind: section[kind] for kind in ("datasets", "models", "layers")}
+        return [
+            (dataset, model, row["layer"])
+            for dataset, model in self.dissected()
+            for row in self.layer_rows(model)
+            if all(
+                wanted[kind] is None or name in wanted[kind]
+                for kind, name in (("datasets", dataset), ("models", model), ("layers", row["layer"]))
+            )
+        ]
+
+    def principal_layers(self, dataset: str, model: str) -> list[str]:
+        """The layers of a model whose principal directions are found on a data set."""
+        return [layer for d, m, layer in self.principal() if (d, m) == (dataset, model)]
 
     def extracted(self) -> list[tuple[str, str]]:
         """The (dataset, model) pairs that some analysis needs activations of."""
@@ -122,7 +183,7 @@ def load_study(
             check(typed, row_schema, where=place)
             names = tuple(typed[column] for column in key)
             sheets[name][names if len(names) > 1 else names[0]] = typed
-        if not sheets[name] and name != "bases":
+        if not sheets[name] and name not in OPTIONAL:
             raise ValueError(f"sheet {path} has no rows")
     study = Study(config=config, **sheets)
     _cross_check(study)
@@ -144,7 +205,10 @@ def _cross_check(study: Study) -> None:
         *_models(study),
         *_layers(study),
         *_restrictions(study),
+        *_axes(study),
+        *_principal(study),
         *_bases(study),
+        *_perturbations(study),
         *_unset(study),
     ]
     if mistakes:
@@ -203,6 +267,42 @@ def _restrictions(study: Study) -> Iterable[Exception | str]:
                 yield unknown(kind[:-1], name, known, where=f"dissection.{kind}")
 
 
+def _axes(study: Study) -> Iterable[Exception | str]:
+    section, before = study.config["axes"], None
+    dissected = study.dissected()
+    known = {
+        "datasets": {dataset for dataset, _ in dissected},
+        "models": {model for _, model in dissected},
+        "layers": {row["layer"] for model in {m for _, m in dissected} for row in study.layer_rows(model)},
+    }
+    for kind, names in known.items():
+        for name in section[kind] or []:
+            if name not in names:
+                before = unknown(f"dissected {kind[:-1]}", name, sorted(names), where=f"axes.{kind}")
+                yield before
+    asked = any(section[kind] is not None for kind in known)
+    if before is None and asked and all(section[kind] != [] for kind in known) and not study.on_axes():
+        yield "axes: no dissected model has one of the layers asked for on one of the data sets"
+
+
+def _principal(study: Study) -> Iterable[Exception | str]:
+    section, dissected = study.config["principal"], study.dissected()
+    known = {
+        "datasets": [d for d in study.datasets if d in {dataset for dataset, _ in dissected}],
+        "models": [m for m in study.models if m in {model for _, model in dissected}],
+        "layers": list(dict.fromkeys(r["layer"] for _, m in dissected for r in study.layer_rows(m))),
+    }
+    mistakes = [
+        unknown(f"dissected {kind[:-1]}", name, names, where=f"principal.{kind}")
+        for kind, names in known.items()
+        for name in section[kind] or []
+        if name not in names
+    ]
+    yield from mistakes
+    if not mistakes and all(section[kind] != [] for kind in known) and not study.principal() and dissected:
+        yield "principal: none of the models named has one of the layers named; see principal.models, principal.layers"
+
+
 def _bases(study: Study) -> Iterable[Exception | str]:
     for (dataset, model, layer, basis), row in study.bases.items():
         place = f"basis {basis}"
@@ -216,6 +316,26 @@ def _bases(study: Study) -> Iterable[Exception | str]:
             yield f"{place}: layer {model} {layer} must have store 'full'"
         if (row["kind"] == "file") != bool(row["path"]):
             yield f"{place}: a path belongs to kind 'file' and only there"
+
+
+def _perturbations(study: Study) -> Iterable[Exception | str]:
+    section, dissected = study.config["robustness"], study.dissected()
+    known = {
+        "datasets": {dataset for dataset, _ in dissected},
+        "models": {model for _, model in dissected},
+        "layers": {row["layer"] for _, model in dissected for row in study.layer_rows(model)},
+    }
+    for kind, names in known.items():
+        for name in section[kind] or []:
+            if name not in names:
+                yield unknown(f"dissected {kind[:-1]}", name, sorted(names), where=f"robustness.{kind}")
+    datasets = dict.fromkeys(dataset for dataset, _ in study.perturbed())
+    for row in study.perturbations.values():
+        wrong = list(_attempt(lambda row=row: level_options(row)))
+        yield from wrong
+        if not wrong:
+            for dataset in datasets:
+                yield from check_level(row, study.datasets[dataset])
 
 
 def _unset(study: Study) -> Iterable[str]:

@@ -57,6 +57,7 @@ wildcard_constraints:
     layer=alternatives(layer for _, layer in study.layers),
     group=alternatives(row["group"] for row in study.layers.values()),
     basis=alternatives(basis for *_, basis in study.bases),
+    level=alternatives(study.perturbations),
     shard=r"\d+",
 
 
@@ -104,6 +105,26 @@ def basis_row(wildcards):
     return study.bases[wildcards.dataset, wildcards.model, wildcards.layer, wildcards.basis]
 
 
+def level_row(wildcards):
+    return study.perturbations[wildcards.level]
+
+
+def perturbed_rows(wildcards):
+    rows = study.perturbed_layers(wildcards.model, wildcards.group)
+    return [pick(row, LAYER_COLUMNS) for row in rows]
+
+
+def layers_perturbed(wildcards):
+    return [row["layer"] for row in study.perturbed_layers(wildcards.model)]
+
+
+def floor_perturbed(wildcards):
+    """The random twin of a model whose robustness is measured on the same data set; "" if there is none."""
+    rows = [study.models[model] for dataset, model in study.perturbed() if dataset == wildcards.dataset]
+    floors = [row["model"] for row in rows if (row["twin_of"], row["twin_role"]) == (wildcards.model, "floor")]
+    return floors[0] if floors else ""
+
+
 def all_layers(wildcards):
     return [row["layer"] for row in study.layer_rows(wildcards.model)]
 
@@ -125,6 +146,14 @@ def may_embed(wildcards):
 
 def dissection_options(wildcards):
     return pick(study.config["dissection"], but=("datasets", "models"))
+
+
+def principal_options(wildcards):
+    return pick(study.config["principal"], but=("datasets", "models", "layers"))
+
+
+def principal_layer_names(wildcards):
+    return study.principal_layers(wildcards.dataset, wildcards.model)
 
 
 # Files outside the study that the row of a job names: by content, so that moved or touched ones rerun nothing --------

@@ -4,6 +4,8 @@ INPUTS   the tables of the analyses.
 OUTPUTS  <results>/figures/datasets/{dataset}/             concepts with their counts; labels drawn over pictures
          <results>/figures/dissection/{dataset}/{model}/   unit galleries, bars, layer graph, distributions, null
          <results>/figures/dissection/{dataset}/           unique detectors of all models; models beside their twins
+         <results>/figures/axes/{dataset}/                 detectors against the rotation of the basis
+         <results>/figures/robustness/{dataset}/{model}/   curves over levels, categories, fates, pictures, concepts
 """
 
 FIGURE_SUFFIXES = [f".{suffix}" for suffix in study.config["figures"]["formats"]]
@@ -90,3 +92,60 @@ rule plot_detectors:
         options=study.config["figures"],
     script:
         "../scripts/plot_detectors.py"
+
+
+rule plot_rotations:
+    input:
+        rotations=rotated_layers("rotation.parquet"),
+        controls=rotated_layers("controls.parquet"),
+    output:
+        figure=multiext("<results>/figures/axes/{dataset}/rotations", *FIGURE_SUFFIXES),
+        categories=multiext("<results>/figures/axes/{dataset}/rotation_categories", *FIGURE_SUFFIXES),
+    log:
+        "<logs>/plot_rotations/{dataset}.log",
+    benchmark:
+        "<benchmarks>/plot_rotations/{dataset}.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_of("plot_rotations"),
+        twins=twins_dissected,
+        options=study.config["figures"],
+    script:
+        "../scripts/plot_rotations.py"
+
+
+rule plot_robustness:
+    input:
+        units=robustness_of_layers("units.parquet"),
+        summaries=robustness_of_layers("summary.parquet"),
+        concepts=robustness_of_layers("concepts.parquet"),
+        examples=robustness_of_layers("examples.h5"),
+        twin_summaries=robustness_of_twin("summary.parquet"),
+    output:
+        folder=directory("<results>/figures/robustness/{dataset}/{model}"),
+    log:
+        "<logs>/plot_robustness/{dataset}/{model}.log",
+    benchmark:
+        "<benchmarks>/plot_robustness/{dataset}/{model}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=30,
+    params:
+        code=code_of("plot_robustness"),
+        dataset=lambda wildcards: wildcards.dataset,
+        model=lambda wildcards: wildcards.model,
+        layers=layers_perturbed,
+        twin=floor_perturbed,
+        options=study.config["figures"],
+        embed_images=may_embed,
+    script:
+        "../scripts/plot_robustness.py"

@@ -52,6 +52,83 @@ def dissected_layers(table):
     return of_job
 
 
+def rotated_layers(table):
+    """An input function: a table of the rotation of the basis for all layers of a data set, in order of the sheets."""
+
+    def of_job(wildcards):
+        return [
+            f"<results>/axes/{dataset}/{model}/{layer}/{table}"
+            for dataset, model, layer in study.rotated()
+            if dataset == wildcards.dataset
+        ]
+
+    return of_job
+
+
+def perturbed_layers_of_group(pattern):
+    """An input function: a file of every layer of a group whose robustness is measured."""
+
+    def of_job(wildcards):
+        rows = study.perturbed_layers(wildcards.model, wildcards.group)
+        return [pattern.format(layer=row["layer"], **wildcards) for row in rows]
+
+    return of_job
+
+
+def perturbed_shards_of_layer(suffix):
+    """An input function: the files of all levels and shards that a layer's robustness is joined from, by level."""
+
+    def of_job(wildcards):
+        folder = f"<results>/perturbed/{wildcards.dataset}/{wildcards.model}/{group_of(wildcards)}"
+        return [
+            f"{folder}/{level}/{shard}.{suffix}"
+            for level in study.perturbations
+            for shard in study.shards(wildcards.dataset)
+        ]
+
+    return of_job
+
+
+def principal_of_dataset(wildcards):
+    """Tables of the principal directions of all layers of a data set, in the order of the sheets."""
+    return [
+        f"<results>/axes/{dataset}/{model}/{layer}/principal.parquet"
+        for dataset, model, layer in study.principal()
+        if dataset == wildcards.dataset
+    ]
+
+
+def principal_of_model(name):
+    """An input function: a file of the principal directions for the layers of a model, in the order of the sheet."""
+
+    def of_job(wildcards):
+        layers = study.principal_layers(wildcards.dataset, wildcards.model)
+        return [f"<results>/axes/{wildcards.dataset}/{wildcards.model}/{layer}/{name}" for layer in layers]
+
+    return of_job
+
+
+def robustness_of_layers(table):
+    """An input function: a table of the robustness of all layers of a model that were perturbed."""
+
+    def of_job(wildcards):
+        folder = f"<results>/robustness/{wildcards.dataset}/{wildcards.model}"
+        return [f"{folder}/{layer}/{table}" for layer in layers_perturbed(wildcards)]
+
+    return of_job
+
+
+def robustness_of_twin(table):
+    """An input function: the same of the model's random twin, if there is one."""
+
+    def of_job(wildcards):
+        twin = floor_perturbed(wildcards)
+        rows = study.perturbed_layers(twin) if twin else []
+        return [f"<results>/robustness/{wildcards.dataset}/{twin}/{row['layer']}/{table}" for row in rows]
+
+    return of_job
+
+
 # Files of the study
 
 
@@ -106,3 +183,48 @@ def dissection_figures(wildcards):
         for suffix in FIGURE_SUFFIXES
     ]
     return models + joined
+
+
+def axes_tables(wildcards):
+    return [f"<results>/axes/{dataset}/rotation_summary.parquet" for dataset in study.rotated_datasets()]
+
+
+def axes_figures(wildcards):
+    return [
+        f"<results>/figures/axes/{dataset}/{figure}{suffix}"
+        for dataset in study.rotated_datasets()
+        for figure in ("rotations", "rotation_categories")
+        for suffix in FIGURE_SUFFIXES
+    ]
+
+
+def perturbed_shards(wildcards):
+    return [
+        f"<results>/perturbed/{dataset}/{model}/{group}/{level}/{shard}.json"
+        for dataset, model in study.perturbed()
+        for group in dict.fromkeys(row["group"] for row in study.perturbed_layers(model))
+        for level in study.perturbations
+        for shard in study.shards(dataset)
+    ]
+
+
+def robustness_tables(wildcards):
+    return [
+        f"<results>/robustness/{dataset}/{model}/{row['layer']}/summary.parquet"
+        for dataset, model in study.perturbed()
+        for row in study.perturbed_layers(model)
+    ]
+
+
+def principal_tables(wildcards):
+    datasets = dict.fromkeys(dataset for dataset, *_ in study.principal())
+    return [f"<results>/axes/{dataset}/principal_summary.parquet" for dataset in datasets]
+
+
+def principal_figures(wildcards):
+    models = dict.fromkeys((dataset, model) for dataset, model, _ in study.principal())
+    return [f"<results>/figures/axes/{dataset}/{model}/principal" for dataset, model in models]
+
+
+def robustness_figures(wildcards):
+    return [f"<results>/figures/robustness/{dataset}/{model}" for dataset, model in study.perturbed()]

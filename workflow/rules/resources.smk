@@ -80,6 +80,20 @@ def forward_runtime(wildcards):
     return 5 + int(3 * seconds / study.config["extraction"]["inference_threads"] / 60)
 
 
+def perturb_mem_mb(wildcards):
+    """As the forward pass, with the masks of the shard's labels twice and the counts of its layers (2048 units)."""
+    mask_size = study.datasets[wildcards.dataset]["mask_size"]
+    masks = images_per_shard(wildcards) * 2 * costs.LABELS_PER_IMAGE * mask_size**2 / 8e6
+    return forward_mem_mb(wildcards) + masks + 300 * len(perturbed_rows(wildcards))
+
+
+def perturb_runtime(wildcards):
+    """Minutes: the forward pass, and counting the units (2048 a layer) against labels and clean masks."""
+    units = 2048 * len(perturbed_rows(wildcards))
+    counted = images_per_shard(wildcards) * units * 4 * costs.SECONDS["tally_unit"]
+    return forward_runtime(wildcards) + int(3 * counted / 60)
+
+
 def layer_runtime(wildcards):
     """Minutes for one layer: its units are not known before the model is checked, so a wide layer is assumed."""
     row = study.datasets[wildcards.dataset]
@@ -107,6 +121,35 @@ def layer_mem_mb(wildcards):
         definition=thresholds["definition"],
     )
     return costs.BASE_MB + study.config["dask"]["workers"] * 800 + null + refine
+
+
+def rotation_mem_mb(wildcards):
+    """Memory of a rotated layer: of every worker some directions of all images, and the counts of its tally."""
+    dtype = study.layers[wildcards.model, wildcards.layer]["dtype"]
+    return costs.rotation_mem_mb(images_of(wildcards), dtype, workers=study.config["dask"]["workers"])
+
+
+def rotation_runtime(wildcards):
+    """Minutes: 1024 units of 14 x 14 positions are assumed."""
+    axes = study.config["axes"]
+    n_bases = axes["n_rotations"] * len(axes["alphas"]) + 6
+    seconds = n_bases * costs.rotation_s(images_of(wildcards), 1024, 196)
+    return 10 + int(3 * seconds / study.config["dask"]["workers"] / 60)
+
+
+def principal_mem_mb(wildcards):
+    """Memory of the principal directions of a layer of 2048 units: its imports, and of every worker the cells of one
+    concept with their products."""
+    each = costs.principal_mb(study.config["principal"]["max_cells"], 2048)
+    return costs.BASE_MB + study.config["dask"]["workers"] * int(each)
+
+
+def principal_runtime(wildcards):
+    """Minutes: 200 concepts with enough images and 2048 units are assumed."""
+    section = study.config["principal"]
+    each = costs.principal_s(section["max_cells"], 2048, section["n_permutations"], section["n_bootstrap"])
+    seconds = 200 * each + images_of(wildcards) * 2048 * 196 * costs.SECONDS["write_mb"] / 5e5
+    return 10 + int(3 * seconds / study.config["dask"]["workers"] / 60)
 
 
 def gpu_resources():

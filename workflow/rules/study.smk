@@ -39,9 +39,25 @@ rule dissection:
     localrule: True
 
 
+rule axes:
+    input:
+        axes_tables,
+        principal_tables,
+    localrule: True
+
+
+rule robustness:
+    input:
+        robustness_tables,
+    localrule: True
+
+
 rule figures:
     input:
         dissection_figures,
+        robustness_figures,
+        axes_figures,
+        principal_figures,
     localrule: True
 
 
@@ -120,7 +136,13 @@ rule write_run_record:
     input:
         run_config="<results>/run_config.yaml",
         tables=dissection_tables,
+        robustness=robustness_tables,
+        axes=axes_tables,
         figures=dissection_figures,
+        robustness_figures=robustness_figures,
+        axes_figures=axes_figures,
+        principal=principal_tables,
+        principal_figures=principal_figures,
     output:
         run_record="<results>/run_record.json",
     log:

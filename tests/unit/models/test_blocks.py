@@ -142,7 +142,7 @@ def test_out_of_memory_halves_the_batch_and_loses_no_image(caplog: pytest.LogCap
 def test_other_errors_are_not_swallowed_and_hooks_come_off() -> None:
     model = tiny_models.model()
     with pytest.raises(ValueError, match="uint8"):
-        list(iterate_blocks(model, LAYERS, tiny_models.frames(3).astype(np.float32), batch=2))
+        list(iterate_blocks(model, LAYERS, tiny_models.frames(3).astype(np.int32), batch=2))
     generator = iterate_blocks(model, LAYERS, tiny_models.frames(9), batch=2)
     next(generator)
     generator.close()
@@ -162,3 +162,18 @@ def test_cuda_agrees_within_tolerance() -> None:
     for layer in LAYERS:
         np.testing.assert_allclose(device[layer], host[layer], rtol=1e-4, atol=1e-5)
     assert same(device, run(tiny_models.model(), pictures, dtypes=dtypes, device="cuda", host_copies=False))
+
+
+def test_float_frames_give_the_same_numbers_and_keep_fractions() -> None:
+    """Perturbed frames are float32: the values of 8 bits where they are whole, not rounded where they are not."""
+    pictures = tiny_models.frames(5)
+
+    def maps(frames: np.ndarray) -> np.ndarray:
+        return np.concatenate(
+            [b.array("one") for b in iterate_blocks(tiny_models.model(), {"one": "conv1"}, frames, batch=2)]
+        )
+
+    given = pictures.astype(np.float32)
+    np.testing.assert_array_equal(maps(given), maps(pictures))
+    np.testing.assert_array_equal(given, pictures)  # normalisation did not work in place on what was given
+    assert (maps(given + np.float32(0.25)) != maps(pictures)).any()

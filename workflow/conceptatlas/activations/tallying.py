@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import h5py
 import numpy as np
 
 from conceptatlas.activations.maps import Maps, image_ranges
@@ -75,3 +77,9 @@ def _tally_range(task: _TallyTask) -> Tally:
         n_categories=len(CATEGORIES),
         valid=shard.valid[task.first : task.last],
     )
+
+
+def read_stored_tally(path: str | Path, group: str) -> Tally:
+    """A tally from the arrays of an HDF5 group that bear the names of its fields."""
+    with h5py.File(path, "r") as file:
+        return Tally(**{name: file[group][name][()] for name in Tally.__dataclass_fields__})

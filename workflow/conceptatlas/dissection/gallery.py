@@ -1,41 +1,12 @@
-"""Picture strips of a layer's best units: their top images with the unit's mask, so that figures need no model.
-
-``gallery.h5``: `units` (int64), `images` (unit, rank) image_index or -1, `values` (unit, rank) maximum activation,
-`pictures` uint8 (unit, rank, P, P, 3), `masks` packed bits (unit, rank, byte) at P x P: the counted S x S mask with its
-pixels repeated. P (attribute ``picture_size``) is the size of the frame, at most 128 and at least S.
-"""
+"""Which units of a layer its gallery shows."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
-from PIL import Image
-
-from conceptatlas.activations.maps import Maps
-from conceptatlas.datasets.frame_file import map_frames
-from conceptatlas.files import atomic_path
-from conceptatlas.masks.bitmask import pack
-from conceptatlas.masks.upsample import Grid, unit_mask
-from conceptatlas.streaming.topk import TopImages
 
 Array = np.ndarray[Any, Any]
-
-LARGEST_PICTURE = 128
-
-
-def top_images(maps: Maps, *, k: int) -> TopImages:
-    """The k images with the largest maximum of every unit; quarantined images never count."""
-    top = TopImages(maps.n_units, k=k)
-    for shard in maps.shards:
-        for first in range(0, shard.n_images, 256):
-            last = min(first + 256, shard.n_images)
-            valid = np.flatnonzero(shard.valid[first:last])
-            _, maximum = maps.read(shard, first, last)
-            top.add(np.asarray(maximum)[valid], shard.start + first + valid)
-    return top
 
 
 def choose_units(iou: Array, label: Array, *, n: int) -> Array:
@@ -48,53 +19,3 @@ def choose_units(iou: Array, label: Array, *, n: int) -> Array:
         (rest if int(label[unit]) in seen else first).append(int(unit))
         seen.add(int(label[unit]))
     return np.array((first + rest)[:n], dtype=np.int64)
-
-
-def write_gallery(
-    path: str | Path, maps: Maps, top: TopImages, units: Array, thresholds: Array, frames: list[str], grid: Grid
-) -> None:
-    """Write the strips of the chosen units."""
-    starts = _frame_starts(frames)
-    size = _picture_size(starts, mask_size=grid.shape[0])
-    nearest = ((np.arange(size) + 0.5) * grid.shape[0] / size).astype(np.int64)
-    shape = (len(units), top.images.shape[1])
-    pictures = np.zeros((*shape, size, size, 3), dtype=np.uint8)
-    masks = np.zeros((*shape, size, size), dtype=bool)
-    wanted = top.images[units]
-    for shard in maps.shards:
-        inside = (wanted >= shard.start) & (wanted < shard.stop)
-        for i, rank in zip(*np.nonzero(inside), strict=True):
-            position = int(wanted[i, rank]) - shard.start
-            unit = int(units[i])
-            map_, _ = maps.read(shard, position, position + 1, units=slice(unit, unit + 1))
-            mask = unit_mask(np.asarray(map_[0, 0]), float(thresholds[unit]), grid)
-            masks[i, rank] = mask[np.ix_(nearest, nearest)]
-    for first, frame_path in starts:
-        stored, _ = map_frames(frame_path)
-        inside = (wanted >= first) & (wanted < first + len(stored))
-        for i, rank in zip(*np.nonzero(inside), strict=True):
-            picture = Image.fromarray(np.asarray(stored[int(wanted[i, rank]) - first]))
-            pictures[i, rank] = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
-    with atomic_path(path) as part, h5py.File(part, "w", libver="latest") as file:
-        file["units"] = units
-        file["images"] = wanted
-        file["values"] = top.values[units]
-        options = {"compression": "gzip", "compression_opts": 1} if len(units) else {}
-        file.create_dataset("pictures", data=pictures, **options)
-        file.create_dataset("masks", data=pack(masks), **options)
-        file.attrs["picture_size"] = size
-
-
-def _picture_size(starts: list[tuple[int, str]], *, mask_size: int) -> int:
-    if not starts:
-        return mask_size
-    with h5py.File(starts[0][1], "r") as file:
-        return max(mask_size, min(int(file.attrs["frame_size"]), LARGEST_PICTURE))
-
-
-def _frame_starts(frames: list[str]) -> list[tuple[int, str]]:
-    starts = []
-    for path in frames:
-        with h5py.File(path, "r") as file:
-            starts.append((int(file.attrs["start"]), path))
-    return sorted(starts)

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from conceptatlas.activations.gallery import top_images, write_gallery
 from conceptatlas.activations.maps import Maps, stored_maps
 from conceptatlas.activations.summary import layer_grid
 from conceptatlas.activations.thresholds import UNIT_STATES
@@ -27,7 +28,7 @@ from conceptatlas.dissection.counting import (
     null_counts,
     sensitivity_rows,
 )
-from conceptatlas.dissection.gallery import choose_units, top_images, write_gallery
+from conceptatlas.dissection.gallery import choose_units
 from conceptatlas.dissection.label_scores import score_labels
 from conceptatlas.dissection.label_tables import LABEL_COLUMNS, UNIT_COLUMNS
 from conceptatlas.dissection.netdissect_csv import write_netdissect_csv

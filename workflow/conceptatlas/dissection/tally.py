@@ -17,7 +17,7 @@ import numpy as np
 
 from conceptatlas.activations.maps import Maps, image_ranges, stored_maps
 from conceptatlas.activations.summary import layer_grid
-from conceptatlas.activations.tallying import tally_maps
+from conceptatlas.activations.tallying import read_stored_tally, tally_maps
 from conceptatlas.datasets.labelled_images import Images, read_images, read_labels, read_vocabulary
 from conceptatlas.files import atomic_path, read_json, scratch_beside
 from conceptatlas.masks.active import prepare
@@ -248,9 +248,7 @@ def _without_blocks(tally: Tally) -> dict[str, Array]:
 
 def read_tally(path: str | Path, tau: str) -> Tally:
     """The tally of the study's own tau."""
-    with h5py.File(path, "r") as file:
-        group = file[f"tau/{tau}"]
-        return Tally(**{name: group[name][()] for name in Tally.__dataclass_fields__})
+    return read_stored_tally(path, f"tau/{tau}")
 
 
 def read_summed(path: str | Path, tau: str) -> dict[str, Array]:

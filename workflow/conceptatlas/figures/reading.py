@@ -81,3 +81,31 @@ def read_examples(path: str | Path) -> Examples:
             pictures=file["pictures"][()],
             masks=unpack(file["masks"][()], height=size, width=size),
         )
+
+
+@dataclass(frozen=True)
+class Perturbed:
+    """Pictures of some units of a layer at every level of the perturbations.
+
+    levels : names; level 0 is the original picture. units : int64 (unit,). images : int64 (unit, image), -1 where a
+    unit has fewer. pictures : uint8 (unit, image, level, P, P, 3). masks : bool (unit, image, level, P, P).
+    """
+
+    levels: list[str]
+    units: Array
+    images: Array
+    pictures: Array
+    masks: Array
+
+
+def read_perturbed(path: str | Path) -> Perturbed:
+    """Read the examples that the robustness of a layer left."""
+    with h5py.File(path, "r") as file:
+        size = int(file.attrs["picture_size"])
+        return Perturbed(
+            levels=[name.decode() if isinstance(name, bytes) else str(name) for name in file["levels"][()]],
+            units=file["units"][()],
+            images=file["images"][()],
+            pictures=file["pictures"][()],
+            masks=unpack(file["masks"][()], height=size, width=size),
+        )

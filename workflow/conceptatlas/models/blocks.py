@@ -92,7 +92,8 @@ def iterate_blocks(
     ----------
     model : moved to `device` in channels-last layout and left there; values, mode and hooks stay as they are.
     layers : layer name -> dotted module name.
-    frames : uint8 (image, size, size, 3); anything that slices to an array (memory map, HDF5 dataset, perturbed view).
+    frames : uint8, or float32 on the same scale, (image, size, size, 3); anything that slices to an array (memory map,
+        HDF5 dataset, view of perturbed frames).
     valid : bool (image,) of the same length; False rows (quarantined images) run as black frames. Default: all valid.
     batch : images a forward pass, at least 1; smaller remainders are padded with black frames and cut off again.
     device : "cpu", "cuda", "cuda:1" ...
@@ -158,9 +159,10 @@ class _Prefetcher:
 
     def _read(self, start: int, stop: int, batch: int) -> torch.Tensor:
         rows = np.asarray(self.frames[start:stop])
-        if rows.dtype != np.uint8 or rows.ndim != 4:
-            raise ValueError(f"frames must be uint8 (image, size, size, 3), got {rows.dtype} {rows.shape}")
-        out = torch.empty((batch, *rows.shape[1:]), dtype=torch.uint8, pin_memory=self.pin)
+        if rows.dtype not in (np.uint8, np.float32) or rows.ndim != 4:
+            raise ValueError(f"frames must be uint8 or float32 (image, size, size, 3), got {rows.dtype} {rows.shape}")
+        dtype = torch.uint8 if rows.dtype == np.uint8 else torch.float32
+        out = torch.empty((batch, *rows.shape[1:]), dtype=dtype, pin_memory=self.pin)
         host = out.numpy()
         host[: len(rows)] = rows
         host[len(rows) :] = 0

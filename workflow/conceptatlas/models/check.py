@@ -72,6 +72,7 @@ def check_model(row: Row, layer_rows: list[Row], *, device: str = "cpu") -> dict
         "n_parameters": sum(p.numel() for p in model.module.parameters()),
         "gmac": multiply_adds(model),
         "n_classes": len(model.classes) if model.classes is not None else None,
+        "classes": list(model.classes) if model.classes is not None else None,
         "n_modules": len(calls),
         "n_hookable": sum(call.hookable for call in calls.values()),
         "modules": [

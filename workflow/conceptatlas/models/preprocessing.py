@@ -21,7 +21,8 @@ def prepare(
 
     Parameters
     ----------
-    frames : uint8 (image, size, size, 3), RGB 0..255; a tensor may lie on the device already.
+    frames : uint8 or float32 (image, size, size, 3), RGB on the scale 0..255; a tensor may lie on the device already.
+        Perturbed frames are float32: rounding them to 8 bits would swallow weak noise.
     model : gives input_size (pixels), mean and std (of pictures scaled to 0..1).
     device : where the input is made; default: where the model lives.
 
@@ -31,10 +32,15 @@ def prepare(
     bilinearly with antialiasing (half-pixel centres, in float32, not rounded back to 8 bits).
     """
     tensor = torch.from_numpy(np.ascontiguousarray(frames)) if isinstance(frames, np.ndarray) else frames
-    if tensor.dtype != torch.uint8 or tensor.ndim != 4 or tensor.shape[3] != 3 or tensor.shape[1] != tensor.shape[2]:
-        raise ValueError(f"frames must be uint8 (image, size, size, 3), got {tensor.dtype} {tuple(tensor.shape)}")
+    square = tensor.ndim == 4 and tensor.shape[3] == 3 and tensor.shape[1] == tensor.shape[2]
+    if tensor.dtype not in (torch.uint8, torch.float32) or not square:
+        raise ValueError(
+            f"frames must be uint8 or float32 (image, size, size, 3), got {tensor.dtype} {tuple(tensor.shape)}"
+        )
     device = model.device if device is None else torch.device(device)
     values = tensor.to(device, non_blocking=True).to(torch.float32)
+    if values.data_ptr() == tensor.data_ptr():
+        values = values.clone()  # normalised in place below
     if values.shape[1] != model.input_size:
         planes = values.permute(0, 3, 1, 2)  # a view that is channels-last already
         size = (model.input_size, model.input_size)
