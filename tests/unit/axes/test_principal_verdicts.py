@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from conceptatlas.axes.principal_agreement import agreement, also_stands_out, class_of
-from conceptatlas.axes.principal_verdicts import choose_shown, verdict, verdict_counts, wilson_interval
+from conceptatlas.axes.principal_verdicts import choose_shown, verdict, verdict_counts
+from conceptatlas.inference.shares import wilson_interval
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from sklearn.metrics import average_precision_score, f1_score
 from conceptatlas.activations.maps import stored_maps
 from conceptatlas.datasets.overlaps import read_overlaps
 from conceptatlas.dissection.confounds import candidates, confounding
-from conceptatlas.dissection.label_scores import average_precision, grid_scores, score_labels
+from conceptatlas.dissection.label_scores import grid_scores, score_labels
 from conceptatlas.inference.bootstrap import block_weights
+from conceptatlas.inference.ranking import average_precision
 from conceptatlas.masks.cells import covered_cells
 from conceptatlas.masks.iou import iou_category
 from conceptatlas.masks.tally import tally_images

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from conceptatlas.inference.bootstrap import block_weights, halves, ratio_interval
+from conceptatlas.inference.bootstrap import block_weights, halves, ratio_difference_interval, ratio_interval
 from conceptatlas.inference.multiple_testing import benjamini_hochberg
 from conceptatlas.inference.null import permutation_p, smallest_p
 
@@ -66,6 +66,74 @@ def test_interval_is_the_same_alone_and_among_many():
     low, high = ratio_interval(top, bottom, weights, n_blocks_with_data=np.full(5000, 32))
     alone = ratio_interval(top[4500:4501], bottom[4500:4501], weights, n_blocks_with_data=np.array([32]))
     assert (low[4500], high[4500]) == (alone[0][0], alone[1][0])
+
+
+def counts(n_items, *, seed=0):
+    """Two ratios of the same images with denominators of their own, as IoUs have: four arrays (item, block)."""
+    rng = np.random.default_rng(seed)
+    easy = rng.uniform(0.2, 0.8, size=(n_items, 32))  # what moves both
+    bottom_a, bottom_b = rng.integers(20, 60, size=(n_items, 32)), rng.integers(20, 60, size=(n_items, 32))
+    return rng.binomial(bottom_a, easy), bottom_a, rng.binomial(bottom_b, 0.8 * easy), bottom_b
+
+
+def test_interval_of_a_difference_by_the_slow_way():
+    top_a, bottom_a, top_b, bottom_b = counts(3)
+    weights = block_weights(32, 150, seed=0)
+    low, high = ratio_difference_interval(
+        top_a, bottom_a, top_b, bottom_b, weights, confidence=0.9, n_blocks_with_data=np.full(3, 32)
+    )
+    for item in range(3):
+        drawn = []
+        for weight in weights:
+            blocks = np.repeat(np.arange(32), weight)
+            a, b = (top[item, blocks].sum() / bottom[item, blocks].sum() for top, bottom in
+                    ((top_a, bottom_a), (top_b, bottom_b)))  # fmt: skip
+            drawn.append(a - b)
+        np.testing.assert_allclose([low[item], high[item]], np.percentile(drawn, [5, 95]), rtol=1e-12)
+
+
+def test_a_difference_is_paired():
+    top_a, bottom_a, top_b, bottom_b = counts(5)
+    weights, data = block_weights(32, 500, seed=0), np.full(5, 32)
+    low, high = ratio_difference_interval(top_a, bottom_a, top_b, bottom_b, weights, n_blocks_with_data=data)
+    one = ratio_interval(top_a, bottom_a, weights, n_blocks_with_data=data)
+    other = ratio_interval(top_b, bottom_b, weights, n_blocks_with_data=data)
+    apart = np.sqrt((one[1] - one[0]) ** 2 + (other[1] - other[0]) ** 2)
+    assert (high - low < 0.9 * apart).all()
+    same = ratio_difference_interval(top_a, bottom_a, 3 * top_a, 3 * bottom_a, weights, n_blocks_with_data=data)
+    np.testing.assert_array_equal(same, np.zeros((2, 5)))
+    swapped = ratio_difference_interval(top_b, bottom_b, top_a, bottom_a, weights, n_blocks_with_data=data)
+    np.testing.assert_allclose(swapped, [-high, -low], atol=1e-12)
+
+
+def test_interval_of_a_simulated_difference_covers_it():
+    top_a, bottom_a, top_b, bottom_b = counts(400, seed=1)
+    low, high = ratio_difference_interval(
+        top_a, bottom_a, top_b, bottom_b, block_weights(32, 400, seed=0), n_blocks_with_data=np.full(400, 32)
+    )
+    assert 0.89 < ((low <= 0.1) & (high >= 0.1)).mean() < 0.98  # 0.5 against 0.8 * 0.5
+
+
+def test_a_difference_needs_both_denominators_and_eight_blocks():
+    top, bottom = np.ones((2, 32), dtype=np.int64), np.full((2, 32), 2)
+    weights = block_weights(32, 50, seed=0)
+    limits = ratio_difference_interval(top, bottom, top, 0 * bottom, weights, n_blocks_with_data=np.array([32, 32]))
+    assert np.isnan(limits).all()
+    limits = ratio_difference_interval(top, bottom, 0 * top, bottom, weights, n_blocks_with_data=np.array([7, 8]))
+    assert np.isnan(limits[0][0])
+    assert limits[0][1] == limits[1][1] == 0.5
+
+
+def test_ratios_of_different_shapes_are_refused():
+    top, bottom = np.ones((2, 32)), np.ones((1, 32))
+    with pytest.raises(ValueError, match=r"\(2, 32\), \(2, 32\), \(2, 32\), \(1, 32\)\]; expected one shape"):
+        ratio_difference_interval(top, top, top, bottom, np.ones((3, 32)), n_blocks_with_data=np.array([32, 32]))
+
+
+def test_no_draws_no_interval():
+    top, weights, data = np.ones((2, 32)), block_weights(32, 0, seed=0), np.array([32, 32])
+    assert np.isnan(ratio_interval(top, top, weights, n_blocks_with_data=data)).all()
+    assert np.isnan(ratio_difference_interval(top, top, top, top, weights, n_blocks_with_data=data)).all()
 
 
 def test_weights_draw_as_many_blocks_as_there_are():

@@ -42,8 +42,8 @@ def write_gallery(
     path: str | Path, maps: Maps, top: TopImages, units: Array, thresholds: Array, frames: list[str], grid: Grid
 ) -> None:
     """Write the strips of the chosen units."""
-    starts = _frame_starts(frames)
-    size = _picture_size(starts, mask_size=grid.shape[0])
+    starts = frame_starts(frames)
+    size = picture_size(starts, mask_size=grid.shape[0])
     nearest = ((np.arange(size) + 0.5) * grid.shape[0] / size).astype(np.int64)
     shape = (len(units), top.images.shape[1])
     pictures = np.zeros((*shape, size, size, 3), dtype=np.uint8)
@@ -73,14 +73,16 @@ def write_gallery(
         file.attrs["picture_size"] = size
 
 
-def _picture_size(starts: list[tuple[int, str]], *, mask_size: int) -> int:
+def picture_size(starts: list[tuple[int, str]], *, mask_size: int) -> int:
+    """Side P of pictures: that of the frames, at most 128 and at least S."""
     if not starts:
         return mask_size
     with h5py.File(starts[0][1], "r") as file:
         return max(mask_size, min(int(file.attrs["frame_size"]), LARGEST_PICTURE))
 
 
-def _frame_starts(frames: list[str]) -> list[tuple[int, str]]:
+def frame_starts(frames: list[str]) -> list[tuple[int, str]]:
+    """First image_index and path of every file of frames, in order."""
     starts = []
     for path in frames:
         with h5py.File(path, "r") as file:

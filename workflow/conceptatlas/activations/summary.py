@@ -148,18 +148,22 @@ def summarise_layer(
 
 def layer_grid(shape: dict[str, Any], mask_size: int, geometry: dict[str, Any]) -> Grid:
     """The geometry of a layer's masks from its entry in the check report and the config section."""
-    centres = (None, None)
-    if geometry["upsample"] == "receptive_field":
-        found = shape["geometry"]
-        centres = (found.get("rf_centres_y"), found.get("rf_centres_x"))
     return make_grid(
         (shape["height"], shape["width"]),
         mask_size,
         upsample=geometry["upsample"],
         order=geometry["order"],
         padding=geometry["padding"],
-        centres=centres,
+        centres=layer_centres(shape, geometry["upsample"]),
     )
+
+
+def layer_centres(shape: dict[str, Any], upsample: str) -> tuple[list[float] | None, list[float] | None]:
+    """Centres of a layer's receptive fields (rows, columns) where a convention of upsampling needs them."""
+    if upsample != "receptive_field":
+        return None, None
+    found = shape["geometry"]
+    return found.get("rf_centres_y"), found.get("rf_centres_x")
 
 
 def stored_blocks(shards: list[Shard]) -> Iterator[tuple[Array, Array]]:

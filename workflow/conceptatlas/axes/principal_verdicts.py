@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from conceptatlas.axes.principal_tables import SUMMARY_COLUMNS
+from conceptatlas.inference.shares import wilson_interval
 from conceptatlas.naming import CATEGORIES
 
 Array = np.ndarray[Any, Any]
@@ -30,22 +30,6 @@ def verdict(max_u2: float, participation: float, null_high: float, *, one_unit: 
     if max_u2 >= one_unit:
         return "one unit"
     return "few units" if participation <= few_units else "distributed"
-
-
-def wilson_interval(n: int, total: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of a share n / total (Wilson 1927); NaN without draws.
-
-    >>> tuple(round(x, 4) for x in wilson_interval(5, 10))
-    (0.2366, 0.7634)
-    """
-    if not total:
-        return float("nan"), float("nan")
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    share = n / total
-    centre = share + z * z / (2 * total)
-    half = z * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    scale = 1 + z * z / total
-    return float((centre - half) / scale), float((centre + half) / scale)
 
 
 def verdict_counts(table: pd.DataFrame) -> pd.DataFrame:

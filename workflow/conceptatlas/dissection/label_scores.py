@@ -17,6 +17,7 @@ import numpy as np
 
 from conceptatlas.activations.maps import Maps, image_ranges
 from conceptatlas.datasets.labelled_images import read_labels
+from conceptatlas.inference.ranking import average_precision
 from conceptatlas.masks.active import prepare
 from conceptatlas.masks.bitmask import popcount
 from conceptatlas.masks.cells import label_cells
@@ -274,19 +275,3 @@ def grid_scores(sums: Array, pair_sums: Array) -> tuple[Array, Array, Array]:
         length = squares * y
         cosine = np.where(length > 0, ay / np.sqrt(np.where(length > 0, length, 1)), np.nan)
     return f1, pearson, cosine
-
-
-def average_precision(positives: Array, everything: Array) -> float:
-    """Area under the precision-recall curve as a step function: sum_t (R_t - R_{t-1}) P_t over distinct values.
-
-    positives, everything : counts by order-keeping key (any length), low to high. NaN without positives. The same
-    number as scikit-learn's ``average_precision_score`` for float16; for float32 the keys are the upper half of the
-    pattern, so values that agree to about 1 % share a rank.
-    """
-    present = np.flatnonzero(everything)[::-1]
-    hits = positives[present].astype(np.float64)
-    total = hits.sum()
-    if total == 0:
-        return float("nan")
-    precision = np.cumsum(hits) / np.cumsum(everything[present].astype(np.float64))
-    return float((precision * hits).sum() / total)
