@@ -21,6 +21,7 @@ include: "workflow/rules/bases.smk"
 include: "workflow/rules/axes.smk"
 include: "workflow/rules/principal.smk"
 include: "workflow/rules/robustness.smk"
+include: "workflow/rules/net2vec.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/demo_models.smk"
@@ -41,6 +42,8 @@ rule all:
         axes_figures,
         principal_tables,
         principal_figures,
+        net2vec_tables,
+        net2vec_figures,
         # manifests: a shard that `conceptatlas verify --repair` set aside is made again, whoever reads it
         framed_shards,
         extracted_shards,

@@ -23,9 +23,9 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
+from conceptatlas.datasets.splits import TRAIN, VAL
 from conceptatlas.net2vec.balancing import Draw, epoch_draws, sides
 from conceptatlas.net2vec.classification_learning import Setting, _learned, learn_concept
-from conceptatlas.net2vec.splits import TRAIN, VAL
 from conceptatlas.net2vec.subsets import clip_sizes, initial_weights
 
 ROUNDS = 7

@@ -33,7 +33,9 @@ def filters_of(n_best: Sequence[int], *, task: str = "segmentation", n_concepts:
     )
 
 
-def neighbours_of(concepts: Mapping[str, str], *, task: str = "segmentation", n: int = 5, **columns: Any) -> pd.DataFrame:
+def neighbours_of(
+    concepts: Mapping[str, str], *, task: str = "segmentation", n: int = 5, **columns: Any
+) -> pd.DataFrame:
     """neighbours.parquet of one task: the next concepts of the list, cosines 0.9, 0.8 ...; sd 0.01, 0.02 ..."""
     names = list(concepts)
     rows = []
@@ -55,7 +57,14 @@ def arithmetic_of(expressions: Mapping[str, Sequence[str] | str], *, task: str =
     for expression, found in expressions.items():
         start = PLACE | {"task": task, "expression": expression, "n_concepts": 20}
         if isinstance(found, str):
-            nothing = {"reason": found, "rank": 0, "concept": "", "cosine": np.nan, "cosine_sd": np.nan, "above": np.nan}
+            nothing = {
+                "reason": found,
+                "rank": 0,
+                "concept": "",
+                "cosine": np.nan,
+                "cosine_sd": np.nan,
+                "above": np.nan,
+            }
             rows.append(start | nothing)
             continue
         for rank, concept in enumerate(found, start=1):
@@ -64,7 +73,9 @@ def arithmetic_of(expressions: Mapping[str, Sequence[str] | str], *, task: str =
     return _table(ARITHMETIC_COLUMNS, rows)
 
 
-def map_of(concepts: Mapping[str, str], *, task: str = "segmentation", n_clusters: int = 2, **columns: Any) -> pd.DataFrame:
+def map_of(
+    concepts: Mapping[str, str], *, task: str = "segmentation", n_clusters: int = 2, **columns: Any
+) -> pd.DataFrame:
     """map.parquet of one task: concepts on a circle."""
     rows = []
     for index, (concept, category) in enumerate(concepts.items()):

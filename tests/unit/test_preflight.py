@@ -15,12 +15,35 @@ from conceptatlas.preflight_table import Machine, Stage, table
 LARGE = Machine(disk_mb=1e9, mem_mb=1e9, cores=2)
 
 
+NET2VEC: dict[str, Any] = {
+    "datasets": [],
+    "models": None,
+    "layers": None,
+    "tasks": ["segmentation", "classification"],
+    "train_share": 0.7,
+    "repeats": 3,
+    "n_permutations": 99,
+    "layers_for_subsets": [],
+    "subsets": {"segmentation": [1, 2, 4], "classification": [1, 2, 1024]},
+    "segmentation": {"epochs": 30},
+    "classification": {"epochs": 30, "n_controls": 1},
+    "word_spaces": [],
+}
+
+
 def inputs(**changes: Any) -> dict[str, Any]:
     config = {
         "extraction": {"batch": 32, "inference_threads": 1, "device": "cpu", "tf32": False},
         "thresholds": {"taus": [0.001, 0.005, 0.01, 0.05], "definition": "order_statistic"},
-        "dissection": {"n_permutations": 99, "gallery_units": 24, "gallery_images": 10},
+        "dissection": {
+            "datasets": None,
+            "models": None,
+            "n_permutations": 99,
+            "gallery_units": 24,
+            "gallery_images": 10,
+        },
         "axes": {"datasets": None, "models": None, "layers": None, "n_rotations": 2, "alphas": [0, 1]},
+        "net2vec": NET2VEC,
         "dask": {"workers": 1},
         "preflight": {"refuse": True, "disk_gb": None, "mem_gb": None, "cores": None, "max_hours": None},
     }
@@ -167,3 +190,36 @@ def test_memory_of_the_data_set_room_covers_what_was_measured_and_fits_a_laptop(
     assert 2 * 306 < list_mem_mb(1) < list_mem_mb(4) < 4000  # 306: COCO's 118,287 images
     assert 2 * 216 < frame_mem_mb(n / 64, **sizes) < frame_mem_mb(n, **sizes) < 3000
     assert 624 < index_mem_mb(n, mask_size=112) < 1500  # 624: twenty concepts drawn anew in every image
+
+
+def of_net2vec(**section: Any) -> Stage:
+    config = {**inputs()["config"], "net2vec": {**NET2VEC, "datasets": None, **section}}
+    return by_name(estimate(**inputs(config=config)))["net2vec"]
+
+
+def test_net2vec_costs_nothing_unless_data_sets_are_named() -> None:
+    assert "net2vec" not in by_name(estimate(**inputs()))
+    stage = of_net2vec()
+    assert (stage.jobs, stage.images) == (3 + 1 + 4, 1000)  # two tasks and relations; figures; four of the data set
+
+
+def test_time_of_net2vec_by_hand() -> None:
+    """1000 images, 700 of them teach, each with 10 labels, 30 epochs, 512 units, 3 initialisations."""
+    masks = 7000 * 30 * 3 * (1 + 1) * 1.2e-5 + 1000 * 200 * 8e-6
+    presence = 2 * 7000 * 30 * (3 * (512 + 1) + 512) * 1.5e-8
+    relations, figures, spaces, jobs = 5, 15, 2**2 / 2 * 200**2 * (99 + 2) * 4e-9, 8 * 2
+    assert of_net2vec().seconds == pytest.approx(masks + presence + relations + figures + spaces + jobs)
+    few, more = of_net2vec(), of_net2vec(layers_for_subsets=["l"])
+    added = 7000 * 30 * 3 * 2 * 1.2e-5 + 2 * 7000 * 30 * 3 * 2 * 1.5e-8  # F = 2, 4 and F = 2; 1024 units there are not
+    assert more.seconds - few.seconds == pytest.approx(added)
+
+
+def test_what_is_not_dissected_costs_no_null() -> None:
+    config = inputs()["config"]
+    off = {**config, "dissection": {**config["dissection"], "datasets": []}, "axes": {**config["axes"], "datasets": []}}
+    stages = by_name(estimate(**inputs(config=off)))
+    assert stages["null (R = 99)"].seconds == stages["dissection"].jobs == stages["figures"].jobs == 0
+    assert stages["statistics"].jobs == 1
+    basis = {**inputs()["layers"][0], "store": "none"}  # a row of bases.tsv is dissected whatever the section says
+    stages = by_name(estimate(**inputs(config=off, layers=[*inputs()["layers"], basis])))
+    assert stages["dissection"].jobs == 2

@@ -257,3 +257,117 @@ def test_levels_of_perturbation(tmp_path: Path) -> None:
 def test_mistakes_about_levels(tmp_path: Path, sheet: str | None, config: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         with_levels(tmp_path, {} if sheet is None else {"perturbations": sheet}, robustness=config)
+
+
+NET2VEC = {"datasets": ["scenes"]}
+
+
+def test_net2vec_is_off_unless_data_sets_are_named(tmp_path: Path) -> None:
+    read = study(tmp_path)
+    assert read.learned() == read.learned_models() == read.learned_datasets() == []
+    assert read.config["net2vec"]["segmentation"]["learning_rate"] == 1e-4
+    assert read.config["net2vec"]["classification"]["decay_every"] == 15
+
+
+def test_what_net2vec_learns_in(tmp_path: Path) -> None:
+    """It needs activations of what it learns in, dissected or not."""
+    layers = [("scenes", "18", "conv3"), ("scenes", "18", "conv5"), ("scenes", "random-18", "conv5")]
+    read = study(
+        tmp_path, {"bases": "basis\tdataset\tmodel\tlayer\tkind\n"}, dissection={"models": []}, net2vec=NET2VEC
+    )
+    assert read.learned() == layers
+    assert read.learned_layers("scenes", "18") == ["conv3", "conv5"]
+    assert read.extracted() == read.learned_models() == [("scenes", "18"), ("scenes", "random-18")]
+    assert read.learned_tasks() == ["segmentation", "classification"]
+    read = study(tmp_path, dissection={"models": []}, net2vec=NET2VEC | {"layers": ["conv3"]})
+    assert read.learned() == layers[:1]
+    assert study(tmp_path, net2vec={"datasets": None}).learned() == layers
+
+
+def test_sizes_of_subsets_hold_one_everywhere(tmp_path: Path) -> None:
+    subsets = {"segmentation": [8, 2], "classification": [3]}
+    read = study(tmp_path, net2vec=NET2VEC | {"layers_for_subsets": ["conv5"], "subsets": subsets})
+    assert read.subset_sizes("conv3", "segmentation") == [1]
+    assert read.subset_sizes("conv5", "segmentation") == [1, 2, 8]
+    assert read.subset_sizes("conv5", "classification") == [1, 3]
+    read = study(tmp_path, net2vec=NET2VEC | {"layers_for_subsets": None, "tasks": ["classification"]})
+    assert len(read.subset_sizes("conv3", "segmentation")) == 11
+    assert read.learned_tasks() == ["classification"]
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"datasets": ["scene"]}, "unknown dataset 'scene' in net2vec.datasets; did you mean 'scenes'"),
+        ({"models": ["19"]}, "unknown model '19' in net2vec.models; did you mean '18'"),
+        ({"layers": ["conv6"]}, "unknown layer 'conv6' in net2vec.layers; did you mean 'conv5'"),
+        ({"models": ["random-18"], "layers": ["conv3"]}, "net2vec: none of the models named has one of the layers"),
+        (
+            {"layers": ["conv5"], "layers_for_subsets": ["conv3"]},
+            r"unknown layer 'conv3' in net2vec.layers_for_subsets .*; did you mean 'conv5'",
+        ),
+        ({"tasks": []}, "net2vec.tasks"),
+        ({"tasks": ["segment"]}, "net2vec.tasks.0: 'segment' is none of the allowed values; did you mean"),
+        ({"segmentation": {"lr": 1}}, "unknown key 'lr' under 'net2vec.segmentation'"),
+        ({"segmentation": {"loss": "bse"}}, "net2vec.segmentation.loss: 'bse' is none of .*; did you mean 'bce'"),
+        ({"train_share": 1}, "net2vec.train_share: must be less than 1, got 1"),
+        ({"aliases": {"tv": 3}}, "net2vec.aliases.tv: expected text, got 3"),
+        ({"word_spaces": [{"name": "a", "kind": "text"}]}, "net2vec.word_spaces.0: 'path' is missing"),
+    ],
+)
+def test_mistakes_about_net2vec(tmp_path: Path, section: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        study(tmp_path, net2vec=NET2VEC | section)
+
+
+def test_net2vec_takes_receptive_fields(tmp_path: Path) -> None:
+    read = study(tmp_path, net2vec=NET2VEC | {"segmentation": {"upsample": "receptive_field"}})
+    assert read.config["net2vec"]["segmentation"]["upsample"] == "receptive_field"
+
+
+def test_net2vec_needs_stored_activations_where_it_learns(tmp_path: Path) -> None:
+    layers = "model\tlayer\tmodule\tstore\n18\ta\tb\tnone\n18\tc\td\nrandom-18\ta\tb\tnone\n"
+    sheets = {"layers": layers, "bases": SHEETS["bases"].splitlines()[0] + "\n"}
+    with pytest.raises(ValueError, match="layer 18 a: net2vec needs store 'full', the sheet says 'none'"):
+        study(tmp_path, sheets, dissection={"models": []}, net2vec=NET2VEC)
+    read = study(tmp_path, sheets, dissection={"models": []}, net2vec=NET2VEC | {"layers": ["c"]})
+    assert read.learned() == [("scenes", "18", "c")]
+
+
+def test_a_model_cannot_be_called_as_the_figures_of_all(tmp_path: Path) -> None:
+    sheets = {name: SHEETS[name].replace("random-18", "models") for name in ("models", "layers")}
+    assert study(tmp_path, sheets).learned() == []
+    with pytest.raises(ValueError, match=r"'models'.*call the model something else"):
+        study(tmp_path, sheets, net2vec=NET2VEC)
+
+
+def test_files_of_word_spaces_are_looked_for_before_the_dag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "glove.txt").write_text("sky 1\n")
+    monkeypatch.setenv("WORDS", str(tmp_path))
+
+    def given(*spaces: dict[str, str], **more: Any) -> Study:
+        return study(tmp_path, net2vec=NET2VEC | {"word_spaces": list(spaces)} | more)
+
+    glove = {"name": "glove", "kind": "text", "path": "$WORDS/glove.txt"}
+    assert given(glove).config["net2vec"]["word_spaces"] == [glove]  # as written: moving the file reruns nothing
+    with pytest.raises(ValueError, match=r"unknown file 'glov.txt' in .*glove.*did you mean 'glove.txt'"):
+        given(glove | {"path": "$WORDS/glov.txt"})
+    with pytest.raises(ValueError, match="nor does its folder"):
+        given(glove | {"path": "$WORDS/gone/glove.txt"})
+    with pytest.raises(ValueError, match="word space 'glove': the environment variable NOT_SET is not set"):
+        given(glove | {"path": "$NOT_SET/glove.txt"})
+    with pytest.raises(ValueError, match="'glove' stands twice"):
+        given(glove, glove)
+    with pytest.raises(ValueError, match=r"`names`.* belongs to kind 'npy' and only there"):
+        given(glove | {"names": "$WORDS/glove.txt"})
+    with pytest.raises(ValueError, match=r"`names`.* belongs to kind 'npy' and only there"):
+        given(glove | {"kind": "npy"})
+    with pytest.raises(ValueError, match=r"unknown file 'index.noun'"):
+        given(glove | {"kind": "wordnet", "path": "$WORDS"})
+    assert given(glove | {"path": "$NOT_SET/glove.txt"}, datasets=[]).learned() == []  # off: nothing is asked of files
+
+
+def test_how_a_model_was_trained_is_free_text(tmp_path: Path) -> None:
+    assert study(tmp_path).models["18"]["supervision"] == ""
+    text = "model\tsource\tarchitecture\tsupervision\n18\tdemo\tplain\tlabels, 10 classes\nrandom-18\tdemo\tplain\t\n"
+    assert study(tmp_path, {"models": text}).models["18"]["supervision"] == "labels, 10 classes"

@@ -6,6 +6,9 @@ three: they tell an hour from a week.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 SECONDS = {
     "list_image": 0.0003,  # an image listed from a table (Broden 0.00001, COCO panoptic 0.0001, instances 0.0004)
     "scan_image": 0.005,  # one listed by its own files (ADE20K 0.0005, PASCAL-Part 0.008, a composite of Broden 0.001)
@@ -23,6 +26,12 @@ SECONDS = {
     "principal_gmac": 0.03,  # 10^9 multiply-adds of the products of a concept's cells, float32
     "principal_value": 6e-9,  # a value gathered and standardised
     "principal_step": 4e-10,  # an entry of the matrix of products, times a vector
+    "learn_mask": 1.2e-5,  # a training image of a concept, an epoch, a solution, at S = 112
+    "learn_presence": 1.5e-8,  # a training image of a concept, an epoch, a unit of a solution
+    "judge_concept": 8e-6,  # an image against a concept's combination and best unit, at S = 112
+    "relate_layer": 5.0,  # nearest concepts, clusters, t-SNE of a layer
+    "space_entry": 4e-9,  # an entry of the cosines of two spaces, a permutation
+    "learned_figure_layer": 15.0,  # the figures of Net2Vec of a layer
     "figure_layer": 4.0,  # galleries and bars of a layer
     "start_job": 2.0,  # Python, imports, model
 }
@@ -36,6 +45,9 @@ UNKNOWN_IMAGES = 10_000
 
 LABELS_PER_IMAGE = 10
 """Concepts an image is taken to show (COCO panoptic: 10, Broden: 20 with colours)."""
+
+CONCEPTS = 200
+"""Concepts a data set is taken to have (COCO panoptic: 133, the rebuilt Broden: 1197)."""
 
 ACTIVE_SHARE = 0.45
 """Share of (image, unit) pairs with a value above the threshold at tau = 0.005 (last maps of SqueezeNet)."""
@@ -152,3 +164,47 @@ def principal_mb(max_cells: int, n_units: int) -> float:
     cells = max_cells or 2000
     blocks = 32 * n_units * n_units * 4 if cells > n_units else 3 * cells * cells * 8
     return 300 + (3 * cells * n_units * 8 + blocks) / 1e6
+
+
+def segmentation_s(n_images: float, mask_size: int, section: Mapping[str, Any], n_sizes: int) -> float:
+    """Seconds of learning the masks of all concepts of a layer on one core.
+
+    section : config section `net2vec`. n_sizes : numbers F of units for which they are learned anew.
+    """
+    trained = n_images * section["train_share"] * LABELS_PER_IMAGE * section["segmentation"]["epochs"]
+    solutions = section["repeats"] * (1 + n_sizes)
+    judged = n_images * CONCEPTS * SECONDS["judge_concept"]
+    return (trained * solutions * SECONDS["learn_mask"] + judged) * (mask_size / 112) ** 2
+
+
+def segmentation_mem_mb(n_images: float, n_units: int, n_positions: int, mask_size: int, *, workers: int) -> float:
+    """Megabytes of that job: what fires (one position in 200, four bytes), masks that all workers map, and of every
+    worker its imports and the weights of a concept."""
+    shared = n_images * (n_units * n_positions * 0.02 + LABELS_PER_IMAGE * mask_size**2 / 8) / 1e6
+    return BASE_MB + 2 * shared + workers * 500
+
+
+def classification_s(n_images: float, n_units: int, section: Mapping[str, Any], sizes: Sequence[int]) -> float:
+    """Seconds of learning the presence of all concepts of a layer on one core.
+
+    section : config section `net2vec`. sizes : numbers F of units for which they are learned anew.
+    """
+    options = section["classification"]
+    balanced = 2 * n_images * section["train_share"] * LABELS_PER_IMAGE * options["epochs"]
+    units = section["repeats"] * (n_units + sum(min(size, n_units) for size in sizes)) + options["n_controls"] * n_units
+    return balanced * units * SECONDS["learn_presence"]
+
+
+def classification_mem_mb(n_images: float, n_units: int, *, workers: int) -> float:
+    """Megabytes of that job: the spatial means of all units, read and in single precision for every worker."""
+    return BASE_MB + workers * (500 + n_images * n_units * 8 / 1e6)
+
+
+def learned_mb(n_units: int, section: Mapping[str, Any]) -> float:
+    """Megabytes that a task of a layer leaves: weights of every initialisation, scores of every unit, tables."""
+    return CONCEPTS * n_units * 4 * (section["repeats"] + 2) / 1e6 + 1
+
+
+def embeddings_s(n_spaces: int, n_permutations: int) -> float:
+    """Seconds of the distances between all pairs of spaces with their null."""
+    return n_spaces**2 / 2 * CONCEPTS**2 * (n_permutations + 2) * SECONDS["space_entry"]

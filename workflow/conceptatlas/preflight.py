@@ -24,8 +24,10 @@ from conceptatlas import costs
 from conceptatlas.costs import SECONDS
 from conceptatlas.datasets.index import format_of
 from conceptatlas.files import read_json, write_json
+from conceptatlas.preflight_net2vec import net2vec_stage
 from conceptatlas.preflight_table import Machine, Stage, size_text, table, time_text
 from conceptatlas.sheets import Row
+from conceptatlas.study_plan import is_asked
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ def estimate(
     config, datasets, models, layers : as `study.Study` holds them.
     n_images : images of each data set, from its listing.
     shapes : (model, layer) -> (unit, height, width), from the model reports.
-    pairs : the (dataset, model) pairs to extract and dissect.
+    pairs : the (dataset, model) pairs to extract.
     gmacs : model -> 10^9 multiply-adds of one forward pass at its input size, where the report has it.
     perturbations : levels at which the robustness of detectors is measured.
     """
@@ -76,6 +78,7 @@ def estimate(
         Stage("models", len(models), 0, len(models) * 2 * SECONDS["start_job"], costs.BASE_MB + 500, 0.1 * len(models)),
         *_layer_stages(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
         *_robustness_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}, len(perturbations)),
+        *net2vec_stage(config, data, layers, n_images, shapes, pairs),
     ]
 
 
@@ -122,6 +125,7 @@ def _layer_stages(
 
     for dataset, model in pairs:
         row, n = data[dataset], n_images[dataset]
+        dissected = is_asked(options, datasets=dataset, models=model)
         size = int(by_model[model]["input_size"] or row["frame_size"])
         own = [layer for layer in layers if layer["model"] == model]
         groups = {layer["group"] for layer in own}
@@ -141,6 +145,8 @@ def _layer_stages(
                 layer["dtype"], units, n_taus=len(wanted["taus"]) + 1, definition=wanted["definition"]
             )
             add("statistics", jobs=1, seconds=mb * SECONDS["summarise_mb"], mem_mb=700 + tables, disk_mb=bits)
+            if layer["store"] == "full" and not dissected:
+                continue  # read by another analysis only; rows of bases.tsv are dissected whatever the section says
             scale = (row["mask_size"] / 112) ** 2
             tally = n * units * SECONDS["tally_unit"] * scale + units * SECONDS["dissect_unit"]
             gallery = min(units, options["gallery_units"]) * options["gallery_images"] * costs.frame_mb(112)
@@ -153,7 +159,8 @@ def _layer_stages(
                 turned = n_bases * costs.rotation_s(n, units, height * width)
                 turned_mb = costs.rotation_mem_mb(n, layer["dtype"], workers=workers)
                 add("rotation", jobs=1, seconds=turned, mem_mb=turned_mb, disk_mb=0.1)
-        add("figures", jobs=1, seconds=len(own) * SECONDS["figure_layer"], mem_mb=1000, disk_mb=5.0 * len(own))
+        if dissected:
+            add("figures", jobs=1, seconds=len(own) * SECONDS["figure_layer"], mem_mb=1000, disk_mb=5.0 * len(own))
     names = {"null": f"null (R = {options['n_permutations']})"}
     return [Stage(names.get(stage, stage), **values) for stage, values in total.items()]  # type: ignore[arg-type]
 
@@ -203,8 +210,7 @@ def _robustness_stage(
 
 def _rotated(axes: Mapping[str, Any], dataset: str, model: str, layer: str) -> bool:
     """Whether the basis of a dissected layer is rotated (`study.Study.rotated`)."""
-    named = (("datasets", dataset), ("models", model), ("layers", layer))
-    return bool(axes["n_rotations"]) and all(axes[kind] is None or name in axes[kind] for kind, name in named)
+    return bool(axes["n_rotations"]) and is_asked(axes, datasets=dataset, models=model, layers=layer)
 
 
 def reasons_to_refuse(

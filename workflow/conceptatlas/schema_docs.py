@@ -40,7 +40,13 @@ def _values(part: Schema) -> str:
     if "enum" in part:
         return ", ".join(f"`{value}`" if value != "" else "empty" for value in part["enum"])
     kinds: list[str] = part["type"] if isinstance(part["type"], list) else [part["type"]]
-    words = {"integer": "whole number", "array": "list", "null": "`null`", "boolean": "`true`, `false`"}
+    words = {
+        "integer": "whole number",
+        "array": "list",
+        "null": "`null`",
+        "boolean": "`true`, `false`",
+        "object": "mapping",
+    }
     names = [words.get(kind, kind) for kind in kinds if not (kind == "string" and len(kinds) > 1)]
     if "string" in kinds and len(kinds) > 1:
         names.append("empty")

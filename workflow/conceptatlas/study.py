@@ -9,144 +9,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from conceptatlas.datasets.index import FORMATS, format_of, members_of
 from conceptatlas.levels import check_level, level_options
 from conceptatlas.models.index import SOURCES
-from conceptatlas.models.rows import needs_calibration, options_cell
-from conceptatlas.naming import shard_names, unknown
+from conceptatlas.models.rows import options_cell
+from conceptatlas.naming import unknown
 from conceptatlas.sheets import Row, parse_options, read_sheet, variables
+from conceptatlas.study_net2vec import net2vec_mistakes
+from conceptatlas.study_plan import KEYS, NEEDS, OPTIONAL, Study
 from conceptatlas.validation import check, read_schema, read_yaml, typed_row, with_defaults
 
-KEYS = {
-    "datasets": ("dataset",),
-    "models": ("model",),
-    "layers": ("model", "layer"),
-    "bases": ("dataset", "model", "layer", "basis"),
-    "perturbations": ("level",),
-}
-OPTIONAL = ("bases", "perturbations")
-"""Sheets that may have no rows."""
-NEEDS = {"dissection": "full"}
-"""What each analysis needs of the column `store` of a layer."""
-
-
-@dataclass(frozen=True)
-class Study:
-    """The checked config and sheets; rows keep the order of their sheets."""
-
-    config: dict[str, Any]
-    datasets: dict[str, Row]
-    models: dict[str, Row]
-    layers: dict[tuple[str, str], Row]
-    bases: dict[tuple[str, str, str, str], Row]
-    perturbations: dict[str, Row]
-
-    @property
-    def name(self) -> str:
-        """Name of the study."""
-        return str(self.config["study"])
-
-    @property
-    def folder(self) -> str:
-        """Where everything of this study lies, relative to the folder of the run."""
-        return f"{self.config['results']}/{self.name}"
-
-    def shards(self, dataset: str) -> list[str]:
-        """Names of the shards of a data set."""
-        return shard_names(int(self.datasets[dataset]["shards"]))
-
-    def layer_rows(self, model: str, group: str | None = None) -> list[Row]:
-        """Rows of a model's layers, of one group or of all."""
-        return [row for (name, _), row in self.layers.items() if name == model and group in (None, row["group"])]
-
-    def groups(self, model: str) -> list[str]:
-        """Groups of a model's layers, in the order of the sheet."""
-        return list(dict.fromkeys(row["group"] for row in self.layer_rows(model)))
-
-    def dissected(self) -> list[tuple[str, str]]:
-        """The (dataset, model) pairs to dissect."""
-        section = self.config["dissection"]
-        datasets = self.datasets if section["datasets"] is None else section["datasets"]
-        models = self.models if section["models"] is None else section["models"]
-        return [(d, m) for d in self.datasets if d in datasets for m in self.models if m in models]
-
-    def dissected_datasets(self) -> list[str]:
-        """The data sets on which some model is dissected."""
-        return list(dict.fromkeys(dataset for dataset, _ in self.dissected()))
-
-    def on_axes(self) -> list[tuple[str, str, str]]:
-        """The dissected (dataset, model, layer) whose axes are looked at (config section `axes`)."""
-        section = self.config["axes"]
-        wanted = {kind: section[kind] for kind in ("datasets", "models", "layers")}
-        return [
-            (dataset, model, row["layer"])
-            for dataset, model in self.dissected()
-            for row in self.layer_rows(model)
-            if all(
-                wanted[kind] is None or name in wanted[kind]
-                for kind, name in (("datasets", dataset), ("models", model), ("layers", row["layer"]))
-            )
-        ]
-
-    def rotated(self) -> list[tuple[str, str, str]]:
-        """The (dataset, model, layer) whose basis is rotated."""
-        return self.on_axes() if self.config["axes"]["n_rotations"] else []
-
-    def rotated_datasets(self) -> list[str]:
-        """The data sets on which some basis is rotated."""
-        return list(dict.fromkeys(dataset for dataset, *_ in self.rotated()))
-
-    def perturbed(self) -> list[tuple[str, str]]:
-        """The dissected (dataset, model) pairs whose images are perturbed; none where no level is listed."""
-        section = self.config["robustness"]
-        return [
-            (dataset, model)
-            for dataset, model in (self.dissected() if self.perturbations else [])
-            if section["datasets"] is None or dataset in section["datasets"]
-            if section["models"] is None or model in section["models"]
-            if self.perturbed_layers(model)
-        ]
-
-    def perturbed_layers(self, model: str, group: str | None = None) -> list[Row]:
-        """Rows of a model's layers whose robustness is measured, of one group or of all."""
-        wanted = self.config["robustness"]["layers"]
-        return [row for row in self.layer_rows(model, group) if wanted is None or row["layer"] in wanted]
-
-    def principal(self) -> list[tuple[str, str, str]]:
-        """The dissected (dataset, model, layer) whose principal directions are found (config section `principal`)."""
-        section = self.config["principal"]
-        wanted = {kind: section[kind] for kind in ("datasets", "models", "layers")}
-        return [
-            (dataset, model, row["layer"])
-            for dataset, model in self.dissected()
-            for row in self.layer_rows(model)
-            if all(
-                wanted[kind] is None or name in wanted[kind]
-                for kind, name in (("datasets", dataset), ("models", model), ("layers", row["layer"]))
-            )
-        ]
-
-    def principal_layers(self, dataset: str, model: str) -> list[str]:
-        """The layers of a model whose principal directions are found on a data set."""
-        return [layer for d, m, layer in self.principal() if (d, m) == (dataset, model)]
-
-    def extracted(self) -> list[tuple[str, str]]:
-        """The (dataset, model) pairs that some analysis needs activations of."""
-        wanted = set(self.dissected()) | {(d, m) for d, m, _, _ in self.bases}
-        return [(d, m) for d in self.datasets for m in self.models if (d, m) in wanted]
-
-    def plain(self) -> dict[str, Any]:
-        """Config and sheets as plain values: what the run record and the preflight take."""
-        sheets = {name: list(getattr(self, name).values()) for name in KEYS}
-        return {"config": self.config, **sheets}
-
-    def calibrated(self, model: str) -> bool:
-        """Whether batch-norm statistics of the model are re-estimated (its weights are random or shuffled)."""
-        return needs_calibration(self.models[model])
+__all__ = ["Study", "alternatives", "load_study", "pick"]
 
 
 def load_study(
@@ -207,6 +83,7 @@ def _cross_check(study: Study) -> None:
         *_restrictions(study),
         *_axes(study),
         *_principal(study),
+        *net2vec_mistakes(study),
         *_bases(study),
         *_perturbations(study),
         *_unset(study),

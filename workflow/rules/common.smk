@@ -29,6 +29,8 @@ from conceptatlas.plugins import plugin_file
 from conceptatlas.provenance import fingerprint
 from conceptatlas.sheets import expand_row
 from conceptatlas.study import alternatives, load_study, pick
+from conceptatlas.study_net2vec import word_files
+from conceptatlas.study_plan import TASKS
 
 if not workflow.overwrite_configfiles:
 
@@ -72,7 +74,19 @@ DATA_COLUMNS = (
 )
 FRAME_COLUMNS = ("frame", "frame_size", "mask_size", "shards")
 TWIN_COLUMNS = ("twin_of", "twin_role")
+SHOWN_COLUMNS = (*TWIN_COLUMNS, "supervision")
+"""Columns of models.tsv that figures show and no result of a model depends on."""
 LAYER_COLUMNS = ("model", "layer", "module", "dtype", "store")
+LEARNING_KEYS = (
+    "train_share",
+    "min_train_images",
+    "repeats",
+    "n_bootstrap",
+    "confidence",
+    "concepts",
+    "warm_start",
+)
+"""Keys of the config section `net2vec` that both of its tasks depend on."""
 
 REFUSAL = f"{study.folder}/preflight.refused.txt"
 
@@ -89,7 +103,7 @@ def frame_row(wildcards):
 
 
 def model_row(wildcards):
-    return pick(study.models[wildcards.model], but=TWIN_COLUMNS)
+    return pick(study.models[wildcards.model], but=SHOWN_COLUMNS)
 
 
 def layer_row(wildcards):
@@ -156,6 +170,35 @@ def principal_layer_names(wildcards):
     return study.principal_layers(wildcards.dataset, wildcards.model)
 
 
+def layers_learned(wildcards):
+    return study.learned_layers(wildcards.dataset, wildcards.model)
+
+
+def places_learned(wildcards):
+    """[model, layer] of every layer in which the concepts of a data set are learned, in the order of the sheets."""
+    return [[model, layer] for dataset, model, layer in study.learned() if dataset == wildcards.dataset]
+
+
+def space_places(wildcards):
+    """[model, layer, task] of every space of concepts of a data set."""
+    return [[*place, task] for place in places_learned(wildcards) for task in study.learned_tasks()]
+
+
+def supervision_learned(wildcards):
+    """Model -> how it was trained, for the models in which the concepts of a data set are learned."""
+    models = [model for dataset, model in study.learned_models() if dataset == wildcards.dataset]
+    return {model: study.models[model]["supervision"] for model in models}
+
+
+def subset_sizes(task):
+    """A param: the numbers of filters for which a layer's concepts are learned anew."""
+
+    def of_job(wildcards):
+        return study.subset_sizes(wildcards.layer, task)
+
+    return of_job
+
+
 # Files outside the study that the row of a job names: by content, so that moved or touched ones rerun nothing --------
 
 
@@ -182,6 +225,12 @@ def annotations_files(dataset):
 
 def directions_content(wildcards):
     return content(expand_row(basis_row(wildcards))["path"])
+
+
+def word_files_content(wildcards):
+    """Files of the word spaces, in the order of the config."""
+    spaces = [expand_row(space) for space in study.config["net2vec"]["word_spaces"]]
+    return [fingerprint(file) for space in spaces for file in word_files(space)]
 
 
 # Code behind this job ---------------------------------------------------------------------------------------------

@@ -129,6 +129,61 @@ def robustness_of_twin(table):
     return of_job
 
 
+def learned_tasks_of_layer(suffix):
+    """An input function: the table or the weights of every task that is on, for a layer Net2Vec learns in."""
+
+    def of_job(wildcards):
+        folder = f"<results>/net2vec/{wildcards.dataset}/{wildcards.model}/{wildcards.layer}"
+        return [f"{folder}/{task}.{suffix}" for task in study.learned_tasks()]
+
+    return of_job
+
+
+def learned_by_model(name):
+    """An input function: a file of Net2Vec for the layers of a model, in the order of the sheet; none where the task
+    that makes it is off."""
+
+    def of_job(wildcards):
+        if not made_by_net2vec(name):
+            return []
+        folder = f"<results>/net2vec/{wildcards.dataset}/{wildcards.model}"
+        return [f"{folder}/{layer}/{name}" for layer in layers_learned(wildcards)]
+
+    return of_job
+
+
+def learned_on_dataset(name):
+    """An input function: the same for all layers in which the concepts of a data set are learned."""
+
+    def of_job(wildcards):
+        if not made_by_net2vec(name):
+            return []
+        return [
+            f"<results>/net2vec/{wildcards.dataset}/{model}/{layer}/{name}"
+            for model, layer in places_learned(wildcards)
+        ]
+
+    return of_job
+
+
+def made_by_net2vec(name):
+    """Whether a file is made: those of a task begin with its name."""
+    owner = [task for task in TASKS if name.startswith(task)]
+    return not owner or owner[0] in study.learned_tasks()
+
+
+def spaces_of_dataset(suffix):
+    """An input function: the table or the weights of every space of concepts of a data set (see `space_places`)."""
+
+    def of_job(wildcards):
+        return [
+            f"<results>/net2vec/{wildcards.dataset}/{model}/{layer}/{task}.{suffix}"
+            for model, layer, task in space_places(wildcards)
+        ]
+
+    return of_job
+
+
 # Files of the study
 
 
@@ -228,3 +283,17 @@ def principal_figures(wildcards):
 
 def robustness_figures(wildcards):
     return [f"<results>/figures/robustness/{dataset}/{model}" for dataset, model in study.perturbed()]
+
+
+def net2vec_tables(wildcards):
+    return [
+        f"<results>/net2vec/{dataset}/{table}.parquet"
+        for dataset in study.learned_datasets()
+        for table in ("summary", "distances")
+    ]
+
+
+def net2vec_figures(wildcards):
+    models = [f"<results>/figures/net2vec/{dataset}/{model}" for dataset, model in study.learned_models()]
+    joined = [f"<results>/figures/net2vec/{dataset}/models" for dataset in study.learned_datasets()]
+    return models + joined

@@ -152,8 +152,40 @@ def principal_runtime(wildcards):
     return 10 + int(3 * seconds / study.config["dask"]["workers"] / 60)
 
 
-def gpu_resources():
+def segmentation_mem_mb(wildcards):
+    """Memory of learning masks in a layer of 2048 units of 14 x 14 positions."""
+    mask_size, workers = study.datasets[wildcards.dataset]["mask_size"], study.config["dask"]["workers"]
+    return costs.segmentation_mem_mb(images_of(wildcards), 2048, 196, mask_size, workers=workers)
+
+
+def segmentation_runtime(wildcards):
+    """Minutes."""
+    mask_size = study.datasets[wildcards.dataset]["mask_size"]
+    n_sizes = len(study.subset_sizes(wildcards.layer, "segmentation"))
+    seconds = costs.segmentation_s(images_of(wildcards), mask_size, study.config["net2vec"], n_sizes)
+    return 10 + int(3 * seconds / study.config["dask"]["workers"] / 60)
+
+
+def classification_mem_mb(wildcards):
+    """Memory of learning presence in a layer of 2048 units."""
+    return costs.classification_mem_mb(images_of(wildcards), 2048, workers=study.config["dask"]["workers"])
+
+
+def classification_runtime(wildcards):
+    """Minutes for 2048 units."""
+    sizes = study.subset_sizes(wildcards.layer, "classification")
+    seconds = costs.classification_s(images_of(wildcards), 2048, study.config["net2vec"], sizes)
+    return 10 + int(3 * seconds / study.config["dask"]["workers"] / 60)
+
+
+def embeddings_runtime(wildcards):
+    """Minutes: the distances of all pairs of spaces."""
+    n_spaces = len(space_places(wildcards)) + len(study.config["net2vec"]["word_spaces"])
+    return 10 + int(3 * costs.embeddings_s(n_spaces, study.config["net2vec"]["n_permutations"]) / 60)
+
+
+def gpu_resources(section="extraction"):
     """`gpu` stands on GPU rules only: to the Kubernetes executor even `gpu: 0` is a request for one."""
-    if study.config["extraction"]["device"] != "cuda":
+    if study.config[section]["device"] != "cuda":
         return {}
     return {"gpu": 1, "gpu_manufacturer": "nvidia"}

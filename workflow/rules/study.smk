@@ -52,12 +52,19 @@ rule robustness:
     localrule: True
 
 
+rule net2vec:
+    input:
+        net2vec_tables,
+    localrule: True
+
+
 rule figures:
     input:
         dissection_figures,
         robustness_figures,
         axes_figures,
         principal_figures,
+        net2vec_figures,
     localrule: True
 
 
@@ -143,6 +150,8 @@ rule write_run_record:
         axes_figures=axes_figures,
         principal=principal_tables,
         principal_figures=principal_figures,
+        net2vec=net2vec_tables,
+        net2vec_figures=net2vec_figures,
     output:
         run_record="<results>/run_record.json",
     log:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from conceptatlas.datasets.splits import NEITHER, TRAIN, VAL
 from conceptatlas.net2vec.balancing import (
     Draw,
     Sides,
@@ -14,7 +15,6 @@ from conceptatlas.net2vec.balancing import (
     sides,
     validation_draw,
 )
-from conceptatlas.net2vec.splits import NEITHER, TRAIN, VAL
 
 OF = np.array([TRAIN, TRAIN, VAL, TRAIN, NEITHER, VAL, TRAIN, VAL, TRAIN, VAL], dtype=np.int8)
 

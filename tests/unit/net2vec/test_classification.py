@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from conceptatlas.datasets.splits import VAL, read_split
 from conceptatlas.net2vec import classification
 from conceptatlas.net2vec.balancing import sides, validation_draw
 from conceptatlas.net2vec.classification import cut, learn_classification
 from conceptatlas.net2vec.classification_tables import CLASSIFICATION_COLUMNS
 from conceptatlas.net2vec.columns import SUBSET_COLUMNS
-from conceptatlas.net2vec.splits import VAL, read_split
 from conceptatlas.tables import read_definitions, read_table
 from tiny_classification import CHOICES, OPTIONS, planted, write_study
 

@@ -13,6 +13,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from conceptatlas.activations.summary import summarise_layer
+from conceptatlas.datasets.splits import TRAIN, VAL, read_split
 from conceptatlas.files import write_json
 from conceptatlas.masks.cells import covered_cells
 from conceptatlas.masks.upsample import make_grid, upsample_map
@@ -21,7 +22,6 @@ from conceptatlas.net2vec.segmentation_examples import deciles, highest
 from conceptatlas.net2vec.segmentation_learning import ConceptTask
 from conceptatlas.net2vec.segmentation_rows import per_image, repeat_cosine, weight_correlation
 from conceptatlas.net2vec.segmentation_tables import IMAGE_COLUMNS, SEGMENTATION_COLUMNS
-from conceptatlas.net2vec.splits import TRAIN, VAL, read_split
 from conceptatlas.tables import read_definitions, read_table
 from planted import GEOMETRY, NAMES, SIZE, THRESHOLDS, noise, scenes, write_dataset
 from tiny_stores import write_store

@@ -15,7 +15,9 @@ import h5py
 import numpy as np
 
 from conceptatlas.activations.store import map_dataset
+from conceptatlas.datasets.holdings import Holdings, read_holdings
 from conceptatlas.datasets.labelled_images import Vocabulary, read_vocabulary
+from conceptatlas.datasets.splits import NEITHER, TRAIN, VAL, Split, read_split
 from conceptatlas.files import atomic_path, scratch_beside
 from conceptatlas.net2vec.balancing import sides, validation_draw
 from conceptatlas.net2vec.classification_features import check_features, feature_scale
@@ -24,9 +26,7 @@ from conceptatlas.net2vec.classification_learning import Task as LearningTask
 from conceptatlas.net2vec.classification_rows import classification_rows, subset_rows
 from conceptatlas.net2vec.classification_tables import CLASSIFICATION_COLUMNS
 from conceptatlas.net2vec.columns import SUBSET_COLUMNS
-from conceptatlas.net2vec.holdings import Holdings, read_holdings
 from conceptatlas.net2vec.shown import choose_shown
-from conceptatlas.net2vec.splits import NEITHER, TRAIN, VAL, Split, read_split
 from conceptatlas.net2vec.subsets import clip_sizes
 from conceptatlas.parallel import parallel_map
 from conceptatlas.tables import write_table

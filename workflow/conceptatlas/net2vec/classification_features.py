@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from conceptatlas.datasets.splits import NEITHER, TRAIN, Split
 from conceptatlas.naming import unknown
-from conceptatlas.net2vec.splits import NEITHER, TRAIN, Split
 
 Array = np.ndarray[Any, Any]
 

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from conceptatlas.activations.store import map_dataset
+from conceptatlas.datasets.splits import TRAIN, VAL
 from conceptatlas.masks.tally import N_BLOCKS
 from conceptatlas.net2vec.balancing import Draw, Sides, epoch_draws, shuffled_sides, sides, validation_draw
 from conceptatlas.net2vec.classification_kernel import decide, learn
-from conceptatlas.net2vec.splits import TRAIN, VAL
 from conceptatlas.net2vec.subsets import initial_weights, strongest
 
 Array = np.ndarray[Any, Any]

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from conceptatlas.datasets.holdings import Holdings
 from conceptatlas.datasets.labelled_images import read_labels
 from conceptatlas.masks.bitmask import n_words
 from conceptatlas.masks.label_bits import LabelBits
-from conceptatlas.net2vec.holdings import Holdings
 
 Array = np.ndarray[Any, Any]
 

@@ -15,13 +15,14 @@ import numpy as np
 
 from conceptatlas.activations.maps import stored_maps
 from conceptatlas.activations.summary import layer_centres
+from conceptatlas.datasets.holdings import Holdings, read_holdings
 from conceptatlas.datasets.labelled_images import read_vocabulary
+from conceptatlas.datasets.splits import TRAIN, VAL, Split, read_split
 from conceptatlas.devices import lease_device
 from conceptatlas.files import atomic_path, read_json, scratch_beside
 from conceptatlas.masks.upsample import make_grid
 from conceptatlas.net2vec.columns import SUBSET_COLUMNS
 from conceptatlas.net2vec.firing import Firing, read_firing
-from conceptatlas.net2vec.holdings import Holdings, read_holdings
 from conceptatlas.net2vec.label_masks import write_label_masks
 from conceptatlas.net2vec.segmentation_examples import Ground, choose_examples, write_examples
 from conceptatlas.net2vec.segmentation_learning import ConceptTask, Learned, LearningTask, learn_concepts
@@ -29,7 +30,6 @@ from conceptatlas.net2vec.segmentation_rows import image_rows, segmentation_rows
 from conceptatlas.net2vec.segmentation_tables import IMAGE_COLUMNS, SEGMENTATION_COLUMNS
 from conceptatlas.net2vec.shown import choose_shown
 from conceptatlas.net2vec.single_filters import SingleFilters, count_single_filters
-from conceptatlas.net2vec.splits import TRAIN, VAL, Split, read_split
 from conceptatlas.net2vec.subsets import clip_sizes
 from conceptatlas.parallel import parallel_map, workers
 from conceptatlas.tables import write_table

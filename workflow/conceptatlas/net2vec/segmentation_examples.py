@@ -24,16 +24,16 @@ from PIL import Image
 from conceptatlas.activations.gallery import frame_starts, picture_size, top_images
 from conceptatlas.activations.maps import Maps
 from conceptatlas.datasets.frame_file import map_frames
+from conceptatlas.datasets.holdings import Holdings
+from conceptatlas.datasets.splits import VAL
 from conceptatlas.files import atomic_path
 from conceptatlas.masks.bitmask import pack, unpack
 from conceptatlas.masks.iou import iou
 from conceptatlas.masks.upsample import Grid, unit_mask, upsample_map
 from conceptatlas.net2vec.combination_masks import unit_maps, weighted_sums
 from conceptatlas.net2vec.firing import Firing
-from conceptatlas.net2vec.holdings import Holdings
 from conceptatlas.net2vec.label_masks import LabelMasks
 from conceptatlas.net2vec.segmentation_learning import Learned
-from conceptatlas.net2vec.splits import VAL
 from conceptatlas.tables import records
 
 Array = np.ndarray[Any, Any]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from conceptatlas.datasets.splits import TRAIN, VAL
 from conceptatlas.masks.bitmask import count
 from conceptatlas.masks.iou import iou
 from conceptatlas.masks.upsample import Grid
@@ -20,7 +21,6 @@ from conceptatlas.net2vec.descent import Descent, Problem, Solutions, descend_bl
 from conceptatlas.net2vec.everywhere import judge_everywhere
 from conceptatlas.net2vec.firing import Firing
 from conceptatlas.net2vec.label_masks import LabelMasks
-from conceptatlas.net2vec.splits import TRAIN, VAL
 from conceptatlas.net2vec.subsets import initial_weights, strongest
 
 Array = np.ndarray[Any, Any]

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import pearsonr
 
 from conceptatlas.datasets.labelled_images import Vocabulary
+from conceptatlas.datasets.splits import NAMES, TRAIN, VAL, Split
 from conceptatlas.inference.bootstrap import block_weights, ratio_difference_interval, ratio_interval
 from conceptatlas.masks.iou import iou
 from conceptatlas.masks.tally import N_BLOCKS
@@ -17,7 +18,6 @@ from conceptatlas.net2vec.columns import SUBSET_COLUMNS
 from conceptatlas.net2vec.segmentation_learning import Learned
 from conceptatlas.net2vec.segmentation_tables import IMAGE_COLUMNS, SEGMENTATION_COLUMNS
 from conceptatlas.net2vec.single_filters import SingleFilters
-from conceptatlas.net2vec.splits import NAMES, TRAIN, VAL, Split
 from conceptatlas.net2vec.subsets import critical_sizes
 from conceptatlas.net2vec.vectors import unit_length
 

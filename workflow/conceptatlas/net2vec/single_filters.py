@@ -15,12 +15,12 @@ import numpy as np
 
 from conceptatlas.activations.store import map_dataset
 from conceptatlas.datasets.labelled_images import read_labels
+from conceptatlas.datasets.splits import Split
 from conceptatlas.masks.active import prepare
 from conceptatlas.masks.bitmask import popcount
 from conceptatlas.masks.iou import iou
 from conceptatlas.masks.pairs import pair_masks
 from conceptatlas.masks.upsample import Grid
-from conceptatlas.net2vec.splits import Split
 from conceptatlas.parallel import parallel_each
 
 Array = np.ndarray[Any, Any]

@@ -1,0 +1,171 @@
+"""What a study computes: its checked config and sheets, and which data sets, models and layers each analysis takes.
+
+Imported while Snakemake parses: standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from conceptatlas.models.rows import needs_calibration
+from conceptatlas.naming import shard_names
+from conceptatlas.sheets import Row
+
+KEYS = {
+    "datasets": ("dataset",),
+    "models": ("model",),
+    "layers": ("model", "layer"),
+    "bases": ("dataset", "model", "layer", "basis"),
+    "perturbations": ("level",),
+}
+OPTIONAL = ("bases", "perturbations")
+"""Sheets that may have no rows."""
+NEEDS = {"dissection": "full", "net2vec": "full"}
+"""What each analysis needs of the column `store` of a layer."""
+TASKS = ("segmentation", "classification")
+"""What Net2Vec learns of a concept, in the order in which every file lists it."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """The checked config and sheets; rows keep the order of their sheets."""
+
+    config: dict[str, Any]
+    datasets: dict[str, Row]
+    models: dict[str, Row]
+    layers: dict[tuple[str, str], Row]
+    bases: dict[tuple[str, str, str, str], Row]
+    perturbations: dict[str, Row]
+
+    @property
+    def name(self) -> str:
+        """Name of the study."""
+        return str(self.config["study"])
+
+    @property
+    def folder(self) -> str:
+        """Where everything of this study lies, relative to the folder of the run."""
+        return f"{self.config['results']}/{self.name}"
+
+    def shards(self, dataset: str) -> list[str]:
+        """Names of the shards of a data set."""
+        return shard_names(int(self.datasets[dataset]["shards"]))
+
+    def layer_rows(self, model: str, group: str | None = None) -> list[Row]:
+        """Rows of a model's layers, of one group or of all."""
+        return [row for (name, _), row in self.layers.items() if name == model and group in (None, row["group"])]
+
+    def groups(self, model: str) -> list[str]:
+        """Groups of a model's layers, in the order of the sheet."""
+        return list(dict.fromkeys(row["group"] for row in self.layer_rows(model)))
+
+    def dissected(self) -> list[tuple[str, str]]:
+        """The (dataset, model) pairs to dissect."""
+        section = self.config["dissection"]
+        datasets = self.datasets if section["datasets"] is None else section["datasets"]
+        models = self.models if section["models"] is None else section["models"]
+        return [(d, m) for d in self.datasets if d in datasets for m in self.models if m in models]
+
+    def dissected_datasets(self) -> list[str]:
+        """The data sets on which some model is dissected."""
+        return list(dict.fromkeys(dataset for dataset, _ in self.dissected()))
+
+    def on_axes(self) -> list[tuple[str, str, str]]:
+        """The dissected (dataset, model, layer) whose axes are looked at (config section `axes`)."""
+        return self._asked("axes", self.dissected())
+
+    def rotated(self) -> list[tuple[str, str, str]]:
+        """The (dataset, model, layer) whose basis is rotated."""
+        return self.on_axes() if self.config["axes"]["n_rotations"] else []
+
+    def rotated_datasets(self) -> list[str]:
+        """The data sets on which some basis is rotated."""
+        return list(dict.fromkeys(dataset for dataset, *_ in self.rotated()))
+
+    def perturbed(self) -> list[tuple[str, str]]:
+        """The dissected (dataset, model) pairs whose images are perturbed; none where no level is listed."""
+        section = self.config["robustness"]
+        return [
+            (dataset, model)
+            for dataset, model in (self.dissected() if self.perturbations else [])
+            if section["datasets"] is None or dataset in section["datasets"]
+            if section["models"] is None or model in section["models"]
+            if self.perturbed_layers(model)
+        ]
+
+    def perturbed_layers(self, model: str, group: str | None = None) -> list[Row]:
+        """Rows of a model's layers whose robustness is measured, of one group or of all."""
+        wanted = self.config["robustness"]["layers"]
+        return [row for row in self.layer_rows(model, group) if wanted is None or row["layer"] in wanted]
+
+    def principal(self) -> list[tuple[str, str, str]]:
+        """The dissected (dataset, model, layer) whose principal directions are found (config section `principal`)."""
+        return self._asked("principal", self.dissected())
+
+    def principal_layers(self, dataset: str, model: str) -> list[str]:
+        """The layers of a model whose principal directions are found on a data set."""
+        return [layer for d, m, layer in self.principal() if (d, m) == (dataset, model)]
+
+    def learned(self) -> list[tuple[str, str, str]]:
+        """The (dataset, model, layer) in which Net2Vec learns concepts (config section `net2vec`); they need not be
+        dissected."""
+        return self._asked("net2vec", [(dataset, model) for dataset in self.datasets for model in self.models])
+
+    def learned_datasets(self) -> list[str]:
+        """The data sets on which Net2Vec learns concepts in some layer."""
+        return list(dict.fromkeys(dataset for dataset, *_ in self.learned()))
+
+    def learned_models(self) -> list[tuple[str, str]]:
+        """The (dataset, model) pairs in some layer of which Net2Vec learns concepts."""
+        return list(dict.fromkeys((dataset, model) for dataset, model, _ in self.learned()))
+
+    def learned_layers(self, dataset: str, model: str) -> list[str]:
+        """The layers of a model in which Net2Vec learns the concepts of a data set, in the order of the sheet."""
+        return [layer for d, m, layer in self.learned() if (d, m) == (dataset, model)]
+
+    def learned_tasks(self) -> list[str]:
+        """The tasks of Net2Vec that are on, in the order of `TASKS` whatever that of the config."""
+        return [task for task in TASKS if task in self.config["net2vec"]["tasks"]]
+
+    def subset_sizes(self, layer: str, task: str) -> list[int]:
+        """Numbers of filters F for which concepts are learned anew: 1 everywhere, more in `layers_for_subsets`. The
+        number of units of the layer, at which the list ends, is known to the job only."""
+        section = self.config["net2vec"]
+        wanted = section["layers_for_subsets"]
+        more = section["subsets"][task] if wanted is None or layer in wanted else []
+        return sorted({1, *more})
+
+    def _asked(self, section: str, pairs: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
+        """Of (dataset, model) pairs, the (dataset, model, layer) that a section of the config asks for."""
+        wanted = self.config[section]
+        return [
+            (dataset, model, row["layer"])
+            for dataset, model in pairs
+            for row in self.layer_rows(model)
+            if is_asked(wanted, datasets=dataset, models=model, layers=row["layer"])
+        ]
+
+    def extracted(self) -> list[tuple[str, str]]:
+        """The (dataset, model) pairs that some analysis needs activations of."""
+        wanted = set(self.dissected()) | {(d, m) for d, m, _, _ in self.bases} | set(self.learned_models())
+        return [(d, m) for d in self.datasets for m in self.models if (d, m) in wanted]
+
+    def plain(self) -> dict[str, Any]:
+        """Config and sheets as plain values: what the run record and the preflight take."""
+        sheets = {name: list(getattr(self, name).values()) for name in KEYS}
+        return {"config": self.config, **sheets}
+
+    def calibrated(self, model: str) -> bool:
+        """Whether batch-norm statistics of the model are re-estimated (its weights are random or shuffled)."""
+        return needs_calibration(self.models[model])
+
+
+def is_asked(section: Mapping[str, Any], **names: str) -> bool:
+    """Whether a section of the config asks for what is named: its lists hold each name, or are `null` for all.
+
+    >>> is_asked({"datasets": ["scenes"], "models": None}, datasets="scenes", models="plain")
+    True
+    """
+    return all(section[kind] is None or name in section[kind] for kind, name in names.items())
