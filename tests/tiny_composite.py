@@ -11,7 +11,7 @@ import pandas as pd
 
 from conceptatlas.datasets.pictures import read_picture
 from conceptatlas.datasets.reader import ConceptKey, Label, LabelMap, Listing, Map, Reader
-from tiny_files import FRAME, Row, picture, save_picture
+from tiny_files import FRAME, Row, picture, save_indices, save_picture
 
 
 def write_members(file: Path, rows: list[Row]) -> None:
@@ -42,6 +42,19 @@ def composite(folder: Path) -> Row:
         "options": f"{tables};min_images=4;colors=nearest_of_37",
         **FRAME,
     }
+
+
+def synthetic(folder: Path, *, options: str = "concepts=car,wheel;background=images;per_concept=3") -> Row:
+    """Cars and wheels of a folder with masks, pasted into its two bare pictures."""
+    from tiny_datasets import image_folder
+
+    member = image_folder(folder / "own") | {"dataset": "own"}
+    for split in ("train", "val"):
+        save_picture(folder / "own" / "images" / split / "bare.png", picture(18, 18, seed=9))
+        save_indices(folder / "own" / "objects" / split / "bare.png", np.full((18, 18), 255))
+    write_members(folder / "members.tsv", [{key: value for key, value in member.items() if key not in FRAME}])
+    members = str(folder / "members.tsv")
+    return {"dataset": "tiny", "format": "synthetic", "path": "", "annotations": members, "options": options, **FRAME}
 
 
 class HalvesReader(Reader):

@@ -168,6 +168,7 @@ TINY: dict[str, Callable[[Path], Row]] = {
     "demo": demo,
     "image_folder": image_folder,
     "pascal_part": built_in("tiny_parts", "pascal_part"),
+    "synthetic": built_in("tiny_composite", "synthetic"),
     "user": built_in("tiny_composite", "user"),
 }
 

@@ -28,7 +28,7 @@ from conceptatlas.tables import records
 from spoilt_labels import ANY, LABELS, OPEN, UNSEEN
 from tiny_datasets import TINY, join_dataset
 
-GENERATED = {"demo"}
+GENERATED = {"demo", "synthetic"}
 ON_DISK = sorted(set(FORMATS) - GENERATED)
 
 UNUSABLE = {

@@ -17,7 +17,7 @@ from conceptatlas.datasets.annotation_file import ROW_TYPES, read_annotations
 from conceptatlas.datasets.frame_file import map_frames, read_records
 from conceptatlas.datasets.index import FORMATS, open_dataset
 from conceptatlas.datasets.overlaps import N_BLOCKS, Overlaps, read_overlaps
-from conceptatlas.datasets.reader import ImageLabel
+from conceptatlas.datasets.reader import PICTURE, ImageLabel
 from conceptatlas.naming import CATEGORIES
 from conceptatlas.seeds import image_block
 from conceptatlas.tables import read_table, records
@@ -56,6 +56,12 @@ def recounted(built: Built) -> list[dict[Key, Array]]:
     reader = open_dataset(built.row)
     images = records(read_table(built.paths[0]["listing"]))
     return [masks_of(reader, image, size=built.row["mask_size"]) for image in images]
+
+
+def blocks_of(built: Built) -> list[int]:
+    """The bootstrap block of every image: by its id, or by the picture it is cut from."""
+    listing = read_table(built.paths[0]["listing"])
+    return [image_block(name) for name in listing[PICTURE if PICTURE in listing else "image_id"]]
 
 
 def masks_of(reader: Any, image: dict[str, Any], *, size: int) -> dict[Key, Array]:
@@ -115,7 +121,7 @@ def test_sizes_are_those_of_the_pictures(built: Built) -> None:
     index = read_table(built.folders[0] / "index.parquet")
     assert index["valid"].all(), built.summaries[0]["quarantine"]
     assert index["image_index"].tolist() == list(range(len(index)))
-    assert index["block"].tolist() == [image_block(name) for name in index["image_id"]]
+    assert index["block"].tolist() == blocks_of(built)
     sizes = [reader.picture(image).shape[:2] for image in records(read_table(built.paths[0]["listing"]))]
     assert [tuple(size) for size in index[["height", "width"]].to_numpy().tolist()] == sizes
     size = built.row["frame_size"]
@@ -151,13 +157,13 @@ def test_counts_equal_a_slow_recount(built: Built, recounted: list[dict[Key, Arr
 
 def test_overlaps_equal_a_slow_recount(built: Built, recounted: list[dict[Key, Array]]) -> None:
     names = read_table(built.folders[0] / "concepts.parquet")["name"].tolist()
-    ids = read_table(built.folders[0] / "index.parquet")["image_id"]
+    blocks = blocks_of(built)
     n = len(names)
     pixels, images = (np.zeros((n, n, N_BLOCKS), dtype=int) for _ in range(2))
-    for masks, name in zip(map(by_concept, recounted), ids, strict=True):
+    for masks, block in zip(map(by_concept, recounted), blocks, strict=True):
         for a, first in masks.items():
             for b, second in masks.items():
-                at = names.index(a), names.index(b), image_block(name)
+                at = names.index(a), names.index(b), block
                 pixels[at] += int((first & second).sum())
                 images[at] += 1
     found = read_overlaps(built.folders[0] / "overlaps.h5")
@@ -169,7 +175,7 @@ def test_overlaps_equal_a_slow_recount(built: Built, recounted: list[dict[Key, A
         dense = np.zeros_like(counted)
         dense[found.concept_a, found.concept_b, found.block] = stored
         np.testing.assert_array_equal(dense, counted * above)
-    np.testing.assert_array_equal(found.block_images, np.bincount([image_block(i) for i in ids], minlength=N_BLOCKS))
+    np.testing.assert_array_equal(found.block_images, np.bincount(blocks, minlength=N_BLOCKS))
 
 
 def test_another_run_writes_the_same(built: Built, tmp_path: Path) -> None:

@@ -12,18 +12,15 @@ from typing import Any
 
 import h5py
 import numpy as np
-from PIL import Image
 
 from conceptatlas.activations.maps import Maps
-from conceptatlas.datasets.frame_file import map_frames
+from conceptatlas.activations.pictures import frame_starts, nearest_pixels, picture_size, read_pictures
 from conceptatlas.files import atomic_path
 from conceptatlas.masks.bitmask import pack
 from conceptatlas.masks.upsample import Grid, unit_mask
 from conceptatlas.streaming.topk import TopImages
 
 Array = np.ndarray[Any, Any]
-
-LARGEST_PICTURE = 128
 
 
 def top_images(maps: Maps, *, k: int) -> TopImages:
@@ -44,9 +41,8 @@ def write_gallery(
     """Write the strips of the chosen units."""
     starts = frame_starts(frames)
     size = picture_size(starts, mask_size=grid.shape[0])
-    nearest = ((np.arange(size) + 0.5) * grid.shape[0] / size).astype(np.int64)
+    nearest = nearest_pixels(size, grid.shape[0])
     shape = (len(units), top.images.shape[1])
-    pictures = np.zeros((*shape, size, size, 3), dtype=np.uint8)
     masks = np.zeros((*shape, size, size), dtype=bool)
     wanted = top.images[units]
     for shard in maps.shards:
@@ -57,12 +53,7 @@ def write_gallery(
             map_, _ = maps.read(shard, position, position + 1, units=slice(unit, unit + 1))
             mask = unit_mask(np.asarray(map_[0, 0]), float(thresholds[unit]), grid)
             masks[i, rank] = mask[np.ix_(nearest, nearest)]
-    for first, frame_path in starts:
-        stored, _ = map_frames(frame_path)
-        inside = (wanted >= first) & (wanted < first + len(stored))
-        for i, rank in zip(*np.nonzero(inside), strict=True):
-            picture = Image.fromarray(np.asarray(stored[int(wanted[i, rank]) - first]))
-            pictures[i, rank] = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
+    pictures = read_pictures(starts, wanted, size=size)
     with atomic_path(path) as part, h5py.File(part, "w", libver="latest") as file:
         file["units"] = units
         file["images"] = wanted
@@ -71,20 +62,3 @@ def write_gallery(
         file.create_dataset("pictures", data=pictures, **options)
         file.create_dataset("masks", data=pack(masks), **options)
         file.attrs["picture_size"] = size
-
-
-def picture_size(starts: list[tuple[int, str]], *, mask_size: int) -> int:
-    """Side P of pictures: that of the frames, at most 128 and at least S."""
-    if not starts:
-        return mask_size
-    with h5py.File(starts[0][1], "r") as file:
-        return max(mask_size, min(int(file.attrs["frame_size"]), LARGEST_PICTURE))
-
-
-def frame_starts(frames: list[str]) -> list[tuple[int, str]]:
-    """First image_index and path of every file of frames, in order."""
-    starts = []
-    for path in frames:
-        with h5py.File(path, "r") as file:
-            starts.append((int(file.attrs["start"]), path))
-    return sorted(starts)

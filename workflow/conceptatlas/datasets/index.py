@@ -41,7 +41,7 @@ class Format(NamedTuple):
         return self.entry.partition(":")[0]
 
 
-COMPOSITE = "composite"
+COMPOSITE, SYNTHETIC = "composite", "synthetic"
 USER = "user"
 FORMATS: dict[str, Format] = {
     "ade20k": Format("conceptatlas.datasets.ade20k:Ade20kReader", files=("names",), scans=True),
@@ -66,6 +66,7 @@ FORMATS: dict[str, Format] = {
         "conceptatlas.datasets.image_folder:ImageFolderReader", files=("names",), tables=("names.tsv",)
     ),
     "pascal_part": Format("conceptatlas.datasets.pascal_part:PascalPartReader", files=("train", "val"), scans=True),
+    SYNTHETIC: Format("conceptatlas.datasets.synthetic:SyntheticReader", scans=True),
     USER: Format("conceptatlas.datasets.user:open_reader", scans=True),
 }
 
@@ -96,8 +97,10 @@ def format_modules(row: Mapping[str, Any]) -> list[str]:
 
 
 def members_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rows of the data sets that a composite row joins, as written; none for other formats."""
-    return read_members(str(row.get("annotations", "")), of=dict(row)) if row.get("format") == COMPOSITE else []
+    """The rows of the data sets that a composite row joins, or a synthetic one cuts up, as written; else none."""
+    if row.get("format") not in (COMPOSITE, SYNTHETIC):
+        return []
+    return read_members(str(row.get("annotations", "")), of=dict(row))
 
 
 def named_files(row: Mapping[str, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The sheet of a composite: which data sets it joins. Read while Snakemake parses, so nothing heavy is imported."""
+"""The sheet of a data set that is made of others. Read while Snakemake parses, so nothing heavy is imported."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ def read_members(path: str | Path, *, of: dict[str, Any]) -> list[dict[str, Any]
     Raises
     ------
     ValueError
-        for what `sheets.read_sheet` refuses, an unknown column, a name that may not become part of a path, a composite
-        among the members, and a sheet without members.
+        for what `sheets.read_sheet` refuses, an unknown column, a name that may not become part of a path, a member of
+        the same format, and a sheet without members.
     """
     where = f"data set {of.get('dataset', '?')}"
     if not str(path):
-        raise ValueError(f"{where}: the column annotations of a composite names the sheet of its members")
+        kind = of.get("format", "composite")
+        raise ValueError(f"{where}: the column annotations of a {kind} names the sheet of its members")
     file = Path(expand_row({"path": str(path)})["path"])
     rows = read_sheet(file, key=("dataset",))
     if not rows:
@@ -38,6 +39,6 @@ def read_members(path: str | Path, *, of: dict[str, Any]) -> list[dict[str, Any]
                 raise unknown("column", column, MEMBER_COLUMNS, where=str(file))
         check_name(row["dataset"], kind=f"{file}: data set")
         if row.get("format") == of.get("format"):
-            raise ValueError(f"{file}: {row['dataset']} is a composite itself; list its members here instead")
+            raise ValueError(f"{file}: {row['dataset']} is a {row['format']} itself; list its members here instead")
         members.append({column: plain_row(row).get(column, "") for column in MEMBER_COLUMNS})
     return members

@@ -19,11 +19,10 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 import pandas as pd
-from PIL import Image
 
-from conceptatlas.activations.gallery import frame_starts, picture_size, top_images
+from conceptatlas.activations.gallery import top_images
 from conceptatlas.activations.maps import Maps
-from conceptatlas.datasets.frame_file import map_frames
+from conceptatlas.activations.pictures import frame_starts, nearest_pixels, picture_size, read_pictures
 from conceptatlas.datasets.holdings import Holdings
 from conceptatlas.datasets.splits import VAL
 from conceptatlas.files import atomic_path
@@ -128,19 +127,14 @@ def write_examples(path: str | Path, examples: list[Example], learned: list[Lear
     by_concept = {one.concept: one for one in learned}
     starts = frame_starts(frames)
     size = picture_size(starts, mask_size=ground.masks.size)
-    nearest = ((np.arange(size) + 0.5) * ground.masks.size / size).astype(np.int64)
+    nearest = nearest_pixels(size, ground.masks.size)
     masks, labels = (np.zeros((len(examples), size, size), dtype=bool) for _ in range(2))
     for number, example in enumerate(examples):
         masks[number] = _mask(example, by_concept.get(example.concept), ground)[np.ix_(nearest, nearest)]
         if example.concept >= 0:
             labels[number] = _label(example, ground)[np.ix_(nearest, nearest)]
     image = np.array([example.image for example in examples], dtype=np.int64)
-    pictures = np.zeros((len(examples), size, size, 3), dtype=np.uint8)
-    for first, frame_path in starts:
-        stored, _ = map_frames(frame_path)
-        for i in map(int, np.flatnonzero((image >= first) & (image < first + len(stored)))):
-            picture = Image.fromarray(np.asarray(stored[int(image[i]) - first]))
-            pictures[i] = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
+    pictures = read_pictures(starts, image, size=size)
     with atomic_path(path) as part, h5py.File(part, "w", libver="latest") as file:
         file["kind"] = np.array([example.kind for example in examples], dtype="S20")
         file["concept_index"] = np.array([example.concept for example in examples], dtype=np.int64)
