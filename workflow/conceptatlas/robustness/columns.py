@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from conceptatlas.tables import Column
+from conceptatlas.tables import PLACE, Column
 
-_NAMES = [Column("dataset", "data set"), Column("model", "model"), Column("layer", "layer")]
 _LEVEL = [
     Column("level", "level of perturbation, a row of perturbations.tsv"),
     Column("kind", "none, noise, rotation or patches, with the options that are not the default's"),
@@ -14,7 +13,7 @@ _LEVEL = [
 _AGREEMENT = "IoU of the clean mask and the perturbed mask moved back, cells that are not seen left out"
 
 UNIT_COLUMNS = [
-    *_NAMES,
+    *PLACE,
     *_LEVEL,
     Column("unit", "unit of the layer, from 0"),
     Column("concept", "the unit's label on clean images: the concept with the highest iou_category"),
@@ -49,7 +48,7 @@ def _share(name: str, verb: str, meaning: str) -> list[Column]:
 
 
 SUMMARY_COLUMNS = [
-    *_NAMES,
+    *PLACE,
     *_LEVEL,
     Column("category", "category of the clean label; empty for all together"),
     Column("n_detectors_clean", "units that are detectors on clean images", "units"),
@@ -71,7 +70,7 @@ SUMMARY_COLUMNS = [
 ]
 
 CONCEPT_COLUMNS = [
-    *_NAMES,
+    *PLACE,
     Column("kind", "none, noise, rotation or patches, with the options that are not the default's"),
     Column("concept", "label of detectors on clean images"),
     Column("category", "its primary category"),

@@ -21,9 +21,11 @@ from conceptatlas.activations.extraction import in_background
 from conceptatlas.activations.sinks import Sink, TallySink
 from conceptatlas.activations.store import open_shard
 from conceptatlas.activations.summary import layer_grid
+from conceptatlas.activations.tallying import read_stored_tally
 from conceptatlas.datasets.frame_file import map_frames
 from conceptatlas.datasets.labelled_images import read_images, read_labels, read_vocabulary
 from conceptatlas.files import array_digest, atomic_path, read_json, write_json
+from conceptatlas.masks.iou import tally_iou
 from conceptatlas.memory import keep_freed_memory
 from conceptatlas.naming import CATEGORIES
 from conceptatlas.progress import progress
@@ -60,7 +62,7 @@ def perturb_shard(
     store: str | Path,
     manifest: str | Path,
     statistics: list[str],
-    units: list[str],
+    tallies: list[str],
     dataset: str | Path,
     index: str | Path,
     concepts: str | Path,
@@ -80,8 +82,8 @@ def perturb_shard(
     Parameters
     ----------
     model, layers, level : rows of models.tsv, layers.tsv (one group), perturbations.tsv.
-    store, manifest : the clean activations of the shard. statistics, units : of every layer, in the order of `layers`:
-        statistics/{layer}.h5 and the dissection's units.parquet.
+    store, manifest : the clean activations of the shard. statistics, tallies : of every layer, in the order of
+        `layers`: statistics/{layer}.h5 and the clean counts of the dissection, which say what pictures show.
     options : config section `robustness` (units, images). seed : of the study.
     batch, threads, device, tf32 : config values of the extraction, so that the level `none` repeats it.
 
@@ -112,7 +114,7 @@ def perturb_shard(
         store=store,
         manifest=manifest,
         statistics=statistics,
-        units=units,
+        tallies=tallies,
         dataset=dataset,
         index=index,
         concepts=concepts,
@@ -165,7 +167,7 @@ def layer_sinks(
     store: str | Path,
     manifest: str | Path,
     statistics: list[str],
-    units: list[str],
+    tallies: list[str],
     dataset: str | Path,
     index: str | Path,
     concepts: str | Path,
@@ -176,12 +178,13 @@ def layer_sinks(
     """The sinks of every layer for the images of a shard, positions counted from the shard's first image."""
     shapes, mask_size = read_json(report)["layers"], int(read_json(dataset)["mask_size"])
     vocabulary = read_vocabulary(concepts)
+    shown = read_table(index, columns=["valid"])["valid"].to_numpy(dtype=bool)
     blocks = read_images(index).blocks[start : start + len(view)]
     labels = read_labels([str(annotations)], start=start, stop=start + len(view))
     move_of = moves(view, mask_size)
     moved = move_labels(labels, move_of)
     sinks: dict[str, LayerSinks] = {}
-    for row, summarised, dissected in zip(layers, statistics, units, strict=True):
+    for row, summarised, counted in zip(layers, statistics, tallies, strict=True):
         layer = row["layer"]
         shard = open_shard(store, manifest, layer)
         if (shard.start, shard.n_images) != (start, len(view)):
@@ -189,10 +192,13 @@ def layer_sinks(
         shard.verify()
         with h5py.File(summarised, "r") as file:
             thresholds: Array = file["thresholds"][0]
-        table = read_table(dissected, columns=["unit", "iou_category", "top_images"]).sort_values("unit")
+            maximum: Array = file["max"][()]
+        tau = read_json(Path(summarised).with_suffix(".json"))["taus"][0]
+        iou = tally_iou(read_stored_tally(counted, f"tau/{tau}"), vocabulary.primary_category)
         wanted = choose_strips(
-            table["iou_category"].to_numpy(),
-            list(table["top_images"]),
+            np.fmax.reduce(iou, axis=1),
+            maximum,
+            shown,
             n_units=options["units"],
             n_images=options["images"],
         )
