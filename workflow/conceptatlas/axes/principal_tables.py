@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from conceptatlas.tables import PLACE, Column
 
-
 PRINCIPAL_COLUMNS = [
     *PLACE,
     Column("concept_index", "the concept's row in concepts.parquet"),

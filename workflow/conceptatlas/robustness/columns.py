@@ -6,8 +6,12 @@ from conceptatlas.tables import PLACE, Column
 
 _LEVEL = [
     Column("level", "level of perturbation, a row of perturbations.tsv"),
-    Column("kind", "none, noise, rotation or patches, with the options that are not the default's"),
-    Column("amount", "noise: s of s U[0,1] on the 0..255 scale; rotation: degrees; patches: g of g x g (patch_px: px)"),
+    Column("kind", "none, noise, rotation, patches or fgsm, with the options that are not the default's"),
+    Column(
+        "amount",
+        "noise: s of s U[0,1] on the 0..255 scale; rotation: degrees; patches: g of g x g (patch_px: px); "
+        "fgsm: step epsilon on that scale",
+    ),
     Column("repeat", "0, 1, ... among levels of one kind and amount, which differ in their seed"),
 ]
 _AGREEMENT = "IoU of the clean mask and the perturbed mask moved back, cells that are not seen left out"
@@ -71,7 +75,7 @@ SUMMARY_COLUMNS = [
 
 CONCEPT_COLUMNS = [
     *PLACE,
-    Column("kind", "none, noise, rotation or patches, with the options that are not the default's"),
+    Column("kind", "none, noise, rotation, patches or fgsm, with the options that are not the default's"),
     Column("concept", "label of detectors on clean images"),
     Column("category", "its primary category"),
     Column("n_detectors", "clean detectors with this label", "units"),

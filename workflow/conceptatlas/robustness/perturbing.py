@@ -25,6 +25,7 @@ from conceptatlas.activations.tallying import read_stored_tally
 from conceptatlas.datasets.frame_file import map_frames
 from conceptatlas.datasets.labelled_images import read_images, read_labels, read_vocabulary
 from conceptatlas.files import array_digest, atomic_path, read_json, write_json
+from conceptatlas.levels import NEEDS_SCORES
 from conceptatlas.masks.iou import tally_iou
 from conceptatlas.memory import keep_freed_memory
 from conceptatlas.naming import CATEGORIES
@@ -90,12 +91,14 @@ def perturb_shard(
     Raises
     ------
     ValueError
-        if perturbed images overflow a layer's dtype, or files do not belong to the same images.
+        if perturbed images overflow a layer's dtype, files do not belong to the same images, or the level follows the
+        model's loss and the model gives no class scores.
     """
     import torch
 
     from conceptatlas.devices import lease_device
     from conceptatlas.models.blocks import iterate_blocks
+    from conceptatlas.models.gradients import gradient_signs
     from conceptatlas.models.index import load_model
 
     torch.set_num_threads(threads)
@@ -104,26 +107,29 @@ def perturb_shard(
     pictures, valid = map_frames(frames, manifest=frames_manifest)
     start, stop = int(source["start"]), int(source["stop"])
     ids = read_images(index).ids[start:stop]
-    perturbation = perturbation_of(level, study_seed=seed)
-    view = PerturbedFrames(pictures, ids, perturbation)
-    sinks = layer_sinks(
-        layers,
-        view,
-        start=start,
-        report=report,
-        store=store,
-        manifest=manifest,
-        statistics=statistics,
-        tallies=tallies,
-        dataset=dataset,
-        index=index,
-        concepts=concepts,
-        annotations=annotations,
-        geometry=geometry,
-        options=options,
-    )
     loaded = load_model(model, calibration=Path(calibration) if calibration else None)
     with lease_device(device) as leased:
+        signs = None
+        if level["kind"] in NEEDS_SCORES:
+            found = gradient_signs(loaded, pictures, valid, batch=batch, device=leased, tf32=tf32)
+            signs = dict(zip(ids, found, strict=True))
+        view = PerturbedFrames(pictures, ids, perturbation_of(level, study_seed=seed, signs=signs))
+        sinks = layer_sinks(
+            layers,
+            view,
+            start=start,
+            report=report,
+            store=store,
+            manifest=manifest,
+            statistics=statistics,
+            tallies=tallies,
+            dataset=dataset,
+            index=index,
+            concepts=concepts,
+            annotations=annotations,
+            geometry=geometry,
+            options=options,
+        )
         blocks = iterate_blocks(
             loaded,
             {row["layer"]: row["module"] for row in layers},

@@ -29,7 +29,8 @@ class Wanted(NamedTuple):
 class Strips(NamedTuple):
     """Pictures of some (unit, image) pairs, before and after.
 
-    units, ranks, images : int64, shape (pair,); see `Wanted`. pictures : uint8, shape (pair, 2, P, P, 3): the frame, the perturbed frame.
+    units, ranks, images : int64, shape (pair,); see `Wanted`.
+    pictures : uint8, shape (pair, 2, P, P, 3): the frame, the perturbed frame.
     masks : packed bits, shape (pair, 2, bytes), at P x P: the unit's mask on each, S x S cells repeated.
     """
 
@@ -98,8 +99,11 @@ class StripSink:
         kept = sorted(self._kept, key=lambda item: item[0])
         size, n_bytes = self.size, pack(np.zeros((self.size, self.size), dtype=bool)).shape[-1]
         which = np.array([item[0] for item in kept], dtype=np.int64).reshape(len(kept), len(Wanted._fields))
+        units, ranks, images = which.T.copy()
         return Strips(
-            *which.T.copy(),
+            units,
+            ranks,
+            images,
             np.array([item[1] for item in kept], dtype=np.uint8).reshape(len(kept), 2, size, size, 3),
             np.array([item[2] for item in kept], dtype=np.uint8).reshape(len(kept), 2, n_bytes),
         )
