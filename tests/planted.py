@@ -132,8 +132,13 @@ def write_dataset(
     write_overlaps(folder / "overlaps.h5", counted, mask_size=labels.size)
     source = np.zeros(n_images, dtype=int) if sources is None else sources
     pd.DataFrame(
-        {"image_id": ids, "block": blocks, "source": [f"source_{s}" for s in source], "valid": valid,
-         "split": [""] * n_images}
+        {
+            "image_id": ids,
+            "block": blocks,
+            "source": [f"source_{s}" for s in source],
+            "valid": valid,
+            "split": [""] * n_images,
+        }
     ).to_parquet(folder / "index.parquet")
     pd.DataFrame(
         {"concept_index": range(len(NAMES)), "name": NAMES, "primary_category": PRIMARY, "n_images": images,

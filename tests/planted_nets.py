@@ -34,6 +34,25 @@ class RedAndCars(nn.Module):
         return self.units(torch.cat([red, torch.minimum(left, right)], dim=1))
 
 
+class Scored(RedAndCars):
+    """The same units, and a head over them: scores of three classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(2, 3)
+        with torch.no_grad():
+            self.head.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 4.0], [-1.0, -1.0]]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(super().forward(x).mean(dim=(2, 3)))
+
+
+def scored(weights: str | None = None, seed: int = 0) -> nn.Module:
+    """A function as the source `user` expects one."""
+    del weights, seed
+    return Scored()
+
+
 def red_and_cars(weights: str | None = None, seed: int = 0) -> nn.Module:
     """A function as the source `user` expects one."""
     del weights, seed

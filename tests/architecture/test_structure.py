@@ -32,6 +32,7 @@ NEIGHBOURS = {
     ("seeds", "naming"),
     ("validation", "sheets"),
     ("levels", "sheets"),
+    ("costs", "levels"),
     ("tables", "files"),
     ("parallel", "files"),
     ("masks", "files"),

@@ -249,6 +249,7 @@ def test_levels_of_perturbation(tmp_path: Path) -> None:
         ("level\tkind\tamount\nweak\tnoisy\t1\n", {}, "kind: 'noisy' is none of the allowed values.*'noise'"),
         ("level\tkind\tamount\nweak\tnoise\tlow\n", {}, "amount: expected a number, got 'low'"),
         ("level\tkind\tamount\toptions\nweak\tnoise\t1\tclp=no\n", {}, "unknown option of noise 'clp' .*'clip'"),
+        ("level\tkind\tamount\nstep\tfgsm\t-1\n", {}, "level step: the amount of fgsm is at least 0, not -1"),
         ("level\tkind\tamount\ncut\tpatches\t150\n", {}, "150 x 150 patches on data set scenes"),
         (None, {"models": ["19"]}, "unknown dissected model '19' in robustness.models; did you mean '18'"),
         (None, {"layers": ["conv4"]}, "unknown dissected layer 'conv4' in robustness.layers"),
@@ -371,3 +372,12 @@ def test_how_a_model_was_trained_is_free_text(tmp_path: Path) -> None:
     assert study(tmp_path).models["18"]["supervision"] == ""
     text = "model\tsource\tarchitecture\tsupervision\n18\tdemo\tplain\tlabels, 10 classes\nrandom-18\tdemo\tplain\t\n"
     assert study(tmp_path, {"models": text}).models["18"]["supervision"] == "labels, 10 classes"
+
+
+def test_a_step_along_the_gradient_is_refused_for_models_without_class_scores(tmp_path: Path) -> None:
+    step = {"perturbations": "level\tkind\tamount\nstep\tfgsm\t4\n"}
+    assert with_levels(tmp_path, step).perturbed()
+    detector = replaced("models", "18\tdemo\tplain", "18\ttorchvision\tssd300_vgg16")
+    with pytest.raises(ValueError, match="level step: fgsm needs class scores, model 18 is a detector; name the other"):
+        with_levels(tmp_path, step | detector)
+    assert with_levels(tmp_path, step | detector, robustness={"models": ["random-18"]}).perturbed()

@@ -49,3 +49,11 @@ def test_a_level_is_a_row(tiny: Workspace) -> None:
     assert study.planned("robustness") == own
     study.sheet("perturbations").write_text(text.replace("patches\t4", "patches\t2"))
     assert study.planned("robustness") == own
+
+    study.sheet("perturbations").write_text(text)
+    config = study.config.read_text()
+    study.config.write_text(config.replace("  n_permutations: 9\n", "  n_permutations: 9\n  detector_iou: 0.1\n"))
+    planned = study.planned()  # what a detector is, and how galleries look, concerns no perturbed image
+    assert planned["dissect_layer"] == 3
+    assert planned["measure_robustness"] == 2
+    assert "perturb_shard" not in planned

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from conceptatlas.levels import NEEDS_SCORES
+
 SECONDS = {
     "list_image": 0.0003,  # an image listed from a table (Broden 0.00001, COCO panoptic 0.0001, instances 0.0004)
     "scan_image": 0.005,  # one listed by its own files (ADE20K 0.0005, PASCAL-Part 0.008, a composite of Broden 0.001)
@@ -106,6 +108,16 @@ def index_mem_mb(n_images: float, *, mask_size: int) -> float:
 def forward_mb(input_size: int, batch: int) -> float:
     """Megabytes of the largest intermediate tensors of a batch (three maps of 64 channels at half resolution)."""
     return batch * 3 * 64 * (input_size / 2) ** 2 * 4 / 1e6
+
+
+def level_passes(kind: str) -> int:
+    """Forward passes that a level of perturbation takes, a backward pass counted as two."""
+    return 4 if kind in NEEDS_SCORES else 1
+
+
+def level_mb(kind: str, input_size: int, batch: int) -> float:
+    """Megabytes that a level takes beside its forward pass: a backward pass keeps all maps, 115 MB a 224 px picture."""
+    return 12 * forward_mb(input_size, batch) if kind in NEEDS_SCORES else 0.0
 
 
 def refine_mb(dtype: str, n_units: int, *, n_taus: int, definition: str) -> float:

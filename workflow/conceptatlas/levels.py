@@ -17,8 +17,12 @@ OPTIONS: dict[str, dict[str, str]] = {
     "noise": {"centred": "no", "clip": "yes"},
     "rotation": {},
     "patches": {"patch_px": "no"},
+    "fgsm": {"clip": "yes"},
 }
 """Kind -> its options with their defaults; every option is yes or no."""
+
+NEEDS_SCORES = ("fgsm",)
+"""Kinds that follow the model's own loss: other pictures for every model, which must give class scores."""
 
 
 def level_options(row: Row) -> dict[str, bool]:
@@ -41,8 +45,8 @@ def level_options(row: Row) -> dict[str, bool]:
             raise ValueError(f"{place}: {name} is yes or no, not {value!r}")
     if kind == "patches" and (amount < 1 or amount != int(amount)):
         raise ValueError(f"{place}: the amount of patches is a whole number from 1, not {row['amount']}")
-    if kind == "noise" and amount < 0:
-        raise ValueError(f"{place}: the amount of noise is at least 0, not {row['amount']}")
+    if kind in ("noise", "fgsm") and amount < 0:
+        raise ValueError(f"{place}: the amount of {kind} is at least 0, not {row['amount']}")
     return {name: given.get(name, default) == "yes" for name, default in OPTIONS[kind].items()}
 
 

@@ -77,7 +77,7 @@ def estimate(
         *_dataset_stages(data, n_images),
         Stage("models", len(models), 0, len(models) * 2 * SECONDS["start_job"], costs.BASE_MB + 500, 0.1 * len(models)),
         *_layer_stages(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
-        *_robustness_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}, len(perturbations)),
+        *_robustness_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}, perturbations),
         *net2vec_stage(config, data, layers, n_images, shapes, pairs),
     ]
 
@@ -174,9 +174,10 @@ def _robustness_stage(
     shapes: Mapping[tuple[str, str], Sequence[int]],
     pairs: Sequence[tuple[str, str]],
     gmacs: Mapping[str, float],
-    n_levels: int,
+    levels: Sequence[Row],
 ) -> list[Stage]:
     """Forward passes over perturbed images, and their counts: nothing where no level is listed."""
+    n_levels = len(levels)
     by_model = {row["model"]: row for row in models}
     jobs, images, seconds, mem_mb, disk_mb = 0, 0, 0.0, 0.0, 0.0
     for dataset, model in pairs if n_levels else []:
@@ -190,19 +191,20 @@ def _robustness_stage(
         wanted = config["robustness"]["layers"]
         own = [row for row in layers if row["model"] == model and (wanted is None or row["layer"] in wanted)]
         own = [row for row in own if row["store"] == "full"]
-        row, n, passes = data[dataset], n_images[dataset], n_levels * len({layer["group"] for layer in own})
+        row, n, groups = data[dataset], n_images[dataset], len({layer["group"] for layer in own})
         size = int(by_model[model]["input_size"] or row["frame_size"])
         forward = SECONDS["forward_gmac"] * gmacs[model] if model in gmacs else costs.forward_s(size)
         units = sum(shapes[model, layer["layer"]][0] for layer in own)
-        jobs += passes * row["shards"] + len(own)
-        images += passes * n
+        jobs += n_levels * groups * row["shards"] + len(own)
+        images += n_levels * groups * n
         seconds += (
-            passes * n * forward + n_levels * n * units * 4 * SECONDS["tally_unit"] * (row["mask_size"] / 112) ** 2
+            groups * n * forward * sum(costs.level_passes(level["kind"]) for level in levels)
+            + n_levels * n * units * 4 * SECONDS["tally_unit"] * (row["mask_size"] / 112) ** 2
         )
         disk_mb += n_levels * (units * 0.01 * row["shards"] + 0.3 * len(own))
-        mem_mb = max(
-            mem_mb, costs.BASE_MB + 500 + costs.forward_mb(size, config["extraction"]["batch"]) + 300 * len(own)
-        )
+        batch = config["extraction"]["batch"]
+        kept = max(costs.level_mb(level["kind"], size, batch) for level in levels)
+        mem_mb = max(mem_mb, costs.BASE_MB + 500 + costs.forward_mb(size, batch) + kept + 300 * len(own))
     if not jobs:
         return []
     return [Stage("robustness", jobs, images, seconds + jobs * SECONDS["start_job"], mem_mb, disk_mb)]

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from conceptatlas.datasets.index import FORMATS, format_of, members_of
-from conceptatlas.levels import check_level, level_options
+from conceptatlas.levels import NEEDS_SCORES, check_level, level_options
 from conceptatlas.models.index import SOURCES
-from conceptatlas.models.rows import options_cell
+from conceptatlas.models.rows import options_cell, why_no_scores
 from conceptatlas.naming import unknown
 from conceptatlas.sheets import Row, parse_options, read_sheet, variables
 from conceptatlas.study_net2vec import net2vec_mistakes
@@ -213,6 +213,19 @@ def _perturbations(study: Study) -> Iterable[Exception | str]:
         if not wrong:
             for dataset in datasets:
                 yield from check_level(row, study.datasets[dataset])
+            if row["kind"] in NEEDS_SCORES:
+                yield from _scoreless(study, row)
+
+
+def _scoreless(study: Study, level: Row) -> Iterable[str]:
+    """Models whose rows say that a level cannot be made of them."""
+    for name in dict.fromkeys(model for _, model in study.perturbed()):
+        reason = why_no_scores(study.models[name])
+        if reason:
+            yield (
+                f"level {level['level']}: {level['kind']} needs class scores, model {name} is {reason}; name the other "
+                "models under robustness.models, or leave the level out"
+            )
 
 
 def _unset(study: Study) -> Iterable[str]:

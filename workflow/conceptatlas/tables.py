@@ -25,6 +25,10 @@ class Column(NamedTuple):
     unit: str = ""
 
 
+PLACE = [Column("dataset", "data set"), Column("model", "model"), Column("layer", "layer")]
+"""The first columns of every table about a layer."""
+
+
 def write_table(
     path: str | Path, frame: pd.DataFrame, *, columns: list[Column], rows_per_group: int | None = None
 ) -> None:

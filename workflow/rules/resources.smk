@@ -81,17 +81,22 @@ def forward_runtime(wildcards):
 
 
 def perturb_mem_mb(wildcards):
-    """As the forward pass, with the masks of the shard's labels twice and the counts of its layers (2048 units)."""
-    mask_size = study.datasets[wildcards.dataset]["mask_size"]
-    masks = images_per_shard(wildcards) * 2 * costs.LABELS_PER_IMAGE * mask_size**2 / 8e6
-    return forward_mem_mb(wildcards) + masks + 300 * len(perturbed_rows(wildcards))
+    """As the forward pass, with the masks of the shard's labels twice, the counts of its layers (2048 units), and what
+    the level itself takes (signs of a gradient: a byte a pixel and channel of the shard's frames)."""
+    data, kind = study.datasets[wildcards.dataset], level_row(wildcards)["kind"]
+    masks = images_per_shard(wildcards) * 2 * costs.LABELS_PER_IMAGE * data["mask_size"] ** 2 / 8e6
+    counts = 300 * len(perturbed_rows(wildcards))
+    own = costs.level_mb(kind, input_size(wildcards), study.config["extraction"]["batch"])
+    signs = images_per_shard(wildcards) * 3 * data["frame_size"] ** 2 / 1e6 if own else 0
+    return forward_mem_mb(wildcards) + masks + counts + own + signs
 
 
 def perturb_runtime(wildcards):
-    """Minutes: the forward pass, and counting the units (2048 a layer) against labels and clean masks."""
+    """Minutes: the level's passes, and counting the units (2048 a layer) against labels and clean masks."""
+    passes = costs.level_passes(level_row(wildcards)["kind"])
     units = 2048 * len(perturbed_rows(wildcards))
     counted = images_per_shard(wildcards) * units * 4 * costs.SECONDS["tally_unit"]
-    return forward_runtime(wildcards) + int(3 * counted / 60)
+    return passes * forward_runtime(wildcards) + int(3 * counted / 60)
 
 
 def layer_runtime(wildcards):

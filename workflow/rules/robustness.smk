@@ -1,6 +1,6 @@
 """
 PURPOSE  Do detectors survive when their images are perturbed? Labels move with the image, thresholds stay.
-INPUTS   rows of perturbations.tsv; frames, masks and the network; clean activations, statistics and labels of units.
+INPUTS   rows of perturbations.tsv; frames, masks and the network; clean activations, statistics and tallies.
 OUTPUTS  <results>/perturbed/{dataset}/{model}/{group}/{level}/{shard}.h5    counts of all layers, picture strips
          <results>/perturbed/{dataset}/{model}/{group}/{level}/{shard}.json  manifest
          <results>/robustness/{dataset}/{model}/{layer}/
@@ -21,7 +21,7 @@ rule perturb_shard:
         manifest="<results>/activations/{dataset}/{model}/{group}/{shard}.json",
         statistics=ancient(perturbed_layers_of_group("<results>/statistics/{dataset}/{model}/{layer}.h5")),
         statistics_manifests=perturbed_layers_of_group("<results>/statistics/{dataset}/{model}/{layer}.json"),
-        units=perturbed_layers_of_group("<results>/dissection/{dataset}/{model}/{layer}/units.parquet"),
+        tallies=perturbed_layers_of_group("<results>/dissection/{dataset}/{model}/{layer}/tally.h5"),
         dataset="<results>/datasets/{dataset}/dataset.json",
         index=ancient("<results>/datasets/{dataset}/index.parquet"),
         concepts=ancient("<results>/datasets/{dataset}/concepts.parquet"),

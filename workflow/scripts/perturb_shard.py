@@ -5,7 +5,7 @@ from conceptatlas.robustness.perturbing import perturb_shard
 from conceptatlas.sheets import expand_row
 
 FILES = ("report", "frames", "frames_manifest", "store", "manifest", "dataset", "index", "concepts", "annotations")
-LISTS = ("statistics", "units")
+LISTS = ("statistics", "tallies")
 RESULTS = ("perturbed", "perturbed_manifest")
 OPTIONS = ("layers", "level", "geometry", "options", "seed", "batch", "threads", "device", "tf32")
 

@@ -467,6 +467,8 @@ def test_nearest_concepts_print_both_tasks_with_cosines() -> None:
     assert "segmentation 6, classification 6" in said
     only = neighbours[~((neighbours["concept"] == "dog") & (neighbours["task"] == "segmentation"))]
     assert "not learned" in words(nearest_concepts(only, tables, **HERE))
+    tables["segmentation"].loc[0, "reason"] = "labels whole images"
+    assert "labels whole images" in words(nearest_concepts(only, tables, **HERE))
     assert "No concept has a neighbour" in words(nearest_concepts(neighbours.iloc[:0], tables, **HERE))
 
 

@@ -172,3 +172,17 @@ def test_batched_products_give_the_same(loss: str, padded: bool, bias: bool) -> 
     for a, b in zip(kernel, batched, strict=True):
         assert b.weights == pytest.approx(a.weights, abs=1e-4)
         assert b.bias == pytest.approx(a.bias, abs=1e-4)
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_same() -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    world = World()
+    problems = [world.problem(list(range(N)), concept="dog"), world.problem([1, 5, 7], concept="cat", alpha=0.6)]
+    kernel, batched = ([world.starts(2, seed=i) for i in range(2)] for _ in range(2))
+    descend_block(world.descent, problems, kernel, device="cpu")
+    descend_block(world.descent, problems, batched, device="cuda")
+    for a, b in zip(kernel, batched, strict=True):
+        assert b.weights == pytest.approx(a.weights, abs=1e-4)

@@ -17,9 +17,9 @@ from conceptatlas.robustness.perturbations import (
 )
 
 
-def level(kind, amount, *, options="", seed=0, name="l"):
+def level(kind, amount, *, options="", seed=0, name="l", signs=None):
     row = {"level": name, "kind": kind, "amount": amount, "seed": seed, "options": options}
-    return perturbation_of(row, study_seed=0)
+    return perturbation_of(row, study_seed=0, signs=signs)
 
 
 def frame(size=24, seed=0):
@@ -51,6 +51,19 @@ def test_noise_has_the_stated_range_and_mean():
     assert abs(centred.mean()) < 0.1
     np.testing.assert_allclose(centred, plain - 5, atol=1e-4)
     assert level("noise", 10).move("a", size=8, frame_size=64).is_identity
+
+
+def test_a_step_along_the_gradient_by_hand():
+    signs = {"a": np.random.default_rng(0).integers(-1, 2, (24, 24, 3)).astype(np.int8)}
+    grey = np.full((24, 24, 3), 100, dtype=np.uint8)
+    np.testing.assert_array_equal(level("fgsm", 2.5, signs=signs).picture(grey, "a"), 100 + 2.5 * signs["a"])
+    np.testing.assert_array_equal(level("fgsm", 0, signs=signs).picture(frame(), "a"), frame())
+    assert level("fgsm", 2.5, signs=signs).move("a", size=8, frame_size=24).is_identity
+    black = np.zeros((24, 24, 3), dtype=np.uint8)
+    assert level("fgsm", 4, signs=signs).picture(black, "a").min() == 0
+    assert level("fgsm", 4, signs=signs, options="clip=no").picture(black, "a").min() == -4
+    with pytest.raises(ValueError, match="level l: fgsm is made of the signs"):
+        level("fgsm", 1)
 
 
 def test_weak_noise_does_not_vanish_by_rounding():

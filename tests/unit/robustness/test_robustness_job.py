@@ -42,7 +42,7 @@ LEVELS = [
 RESULTS = ("units", "summary", "by_concept", "examples")
 
 
-def clean_run(folder, *, n_shards=1):
+def clean_run(folder, *, n_shards=1, model=MODEL):
     pictures, labels = streets(N, names=NAMES)
     valid = np.ones(N, dtype=bool)
     valid[[4, 60]] = False
@@ -50,7 +50,7 @@ def clean_run(folder, *, n_shards=1):
     shard = write_frames(folder, pictures, n_shards=n_shards, valid=valid)
     report = folder / "report.json"
     write_json(report, {"layers": {"units": {"n_units": 2, "height": MASK, "width": MASK, "geometry": {}}}})
-    extract(shard, report, [LAYER], architecture=MODEL["architecture"])
+    extract(shard, report, [LAYER], architecture=model["architecture"])
     statistics, tally = folder / "statistics.h5", folder / "tally.h5"
     summarise_layer(
         layer=LAYER, shards=shard.shards, manifests=shard.manifests, dataset=files["dataset"], report=report,
@@ -71,20 +71,20 @@ def clean_run(folder, *, n_shards=1):
     return files | {"shards": shard, "report": report, "statistics": statistics, "tally": tally, "clean": out["units"]}
 
 
-def robustness(folder, *, n_shards=1, batch=4, levels=LEVELS):
+def robustness(folder, *, n_shards=1, batch=4, levels=LEVELS, model=MODEL):
     from conceptatlas.robustness.perturbing import perturb_shard
 
-    clean = clean_run(folder, n_shards=n_shards)
+    clean = clean_run(folder, n_shards=n_shards, model=model)
     stores, manifests = [], []
     for level in levels:
         for s in range(n_shards):
             stores.append(str(folder / f"{level['level']}_{s}.h5"))
             manifests.append(str(folder / f"{level['level']}_{s}.json"))
             perturb_shard(
-                model=MODEL, layers=[LAYER], level=level, report=clean["report"], frames=clean["shards"].frames[s],
+                model=model, layers=[LAYER], level=level, report=clean["report"], frames=clean["shards"].frames[s],
                 frames_manifest=clean["shards"].frame_manifests[s], calibration=None, store=clean["shards"].shards[s],
                 manifest=clean["shards"].manifests[s], statistics=[str(clean["statistics"])],
-                units=[str(clean["clean"])], dataset=clean["dataset"], index=clean["index"],
+                tallies=[str(clean["tally"])], dataset=clean["dataset"], index=clean["index"],
                 concepts=clean["concepts"], annotations=clean["annotations"][s], perturbed=stores[-1],
                 perturbed_manifest=manifests[-1], geometry=GEOMETRY, options={"units": 2, "images": 3}, seed=0,
                 batch=batch, threads=1, device="cpu",
@@ -212,7 +212,7 @@ def test_examples_show_the_frame_and_every_level(made):
     assert found["units"].tolist() == order.tolist()
     masks = unpack(found["masks"], height=SIZE, width=SIZE)
     for row, unit in enumerate(found["units"]):
-        assert sorted(found["images"][row]) == sorted(units["top_images"][unit])
+        assert found["images"][row].tolist() == list(units["top_images"][unit][:3])
         for rank, image in enumerate(found["images"][row]):
             np.testing.assert_array_equal(found["pictures"][row, rank, 0], pictures[image])
             np.testing.assert_array_equal(found["pictures"][row, rank, 1], pictures[image])
@@ -235,6 +235,26 @@ def test_shards_and_batches_change_no_number(made, tmp_path):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
     alone = read_table(one["units"]).query("level == 'cut'").reset_index(drop=True)
     assert alone.equals(read_table(made["units"]).query("level == 'cut'").reset_index(drop=True))
+
+
+def test_steps_along_the_gradient_of_the_model_itself(tmp_path):
+    model = MODEL | {"architecture": "planted_nets:scored"}
+    levels = [{"level": f"step-{e}", "kind": "fgsm", "amount": e, "seed": 0, "options": ""} for e in (0, 24)]
+    one = robustness(tmp_path / "one", levels=levels, model=model)
+    two = robustness(tmp_path / "two", n_shards=2, levels=levels, model=model)
+    for name in ("units", "summary", "by_concept"):
+        assert one[name].read_bytes() == two[name].read_bytes(), name
+    rows = read_table(one["units"]).set_index(["level", "unit"])
+    assert (rows.loc["step-0", "iou"] == rows.loc["step-0", "iou_clean"]).all()
+    assert (rows.loc["step-24", "iou"] < rows.loc["step-0", "iou"]).all()
+    clean, step = (stored(one["examples"])["pictures"][:, :, i].astype(int) for i in (0, 2))
+    assert np.abs(step - clean).max() == 24  # the step is there, in whole values of the scale, unless it was clipped
+
+
+def test_a_step_along_the_gradient_needs_class_scores(tmp_path):
+    levels = [{"level": "step", "kind": "fgsm", "amount": 4, "seed": 0, "options": ""}]
+    with pytest.raises(ValueError, match=r"model 'tiny' returns .* fgsm needs class scores"):
+        robustness(tmp_path, levels=levels)
 
 
 def test_a_damaged_file_is_set_aside(tmp_path):

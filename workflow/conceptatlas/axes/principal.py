@@ -23,7 +23,7 @@ from conceptatlas.activations.gallery import top_images, write_gallery
 from conceptatlas.activations.maps import Maps, stored_maps
 from conceptatlas.activations.summary import layer_grid
 from conceptatlas.activations.tallying import read_stored_tally
-from conceptatlas.axes.principal_agreement import agreement, also_stands_out, class_of, iou_of_tally
+from conceptatlas.axes.principal_agreement import agreement, also_stands_out, class_of
 from conceptatlas.axes.principal_cells import ConceptCells, LabelledCells, read_cells, write_cells
 from conceptatlas.axes.principal_null import Found, Task, find_direction, permutations, write_shared
 from conceptatlas.axes.principal_tables import PRINCIPAL_COLUMNS
@@ -33,6 +33,7 @@ from conceptatlas.files import atomic_path, read_json, scratch_beside
 from conceptatlas.inference.bootstrap import block_weights
 from conceptatlas.inference.multiple_testing import benjamini_hochberg
 from conceptatlas.inference.null import permutation_p
+from conceptatlas.masks.iou import tally_iou
 from conceptatlas.masks.tally import N_BLOCKS
 from conceptatlas.naming import CATEGORIES, unknown
 from conceptatlas.parallel import parallel_map
@@ -95,7 +96,7 @@ def find_principal_directions(
     )  # fmt: skip
     named = {"dataset": dataset, "model": model, "layer": layer}
     frame = _table(named, vocabulary, labelled, cells, dict(zip(tested, found, strict=True)), options, seed)
-    _agree(frame, found, iou_of_tally(read_stored_tally(tally, f"tau/{taus[0]}"), vocabulary.primary_category),
+    _agree(frame, found, tally_iou(read_stored_tally(tally, f"tau/{taus[0]}"), vocabulary.primary_category),
            read_table(units), detector_iou)  # fmt: skip
     classes = checked.get("classes")
     frame["is_class"] = [class_of(str(name), classes) for name in frame["concept"]]

@@ -8,17 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from conceptatlas.masks.iou import iou_category
-from conceptatlas.masks.tally import Tally
-
 Array = np.ndarray[Any, Any]
-
-
-def iou_of_tally(tally: Tally, primary_category: Array) -> Array:
-    """iou_category of every unit with every concept, (unit, concept), NaN where undefined."""
-    return iou_category(
-        tally.dense(), tally.category_areas.sum(axis=2), tally.label_pixels.sum(axis=1), primary_category
-    )
 
 
 def agreement(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from conceptatlas.tables import Column
-
-_NAMES = [Column("dataset", "data set"), Column("model", "model"), Column("layer", "layer")]
+from conceptatlas.tables import PLACE, Column
 
 PRINCIPAL_COLUMNS = [
-    *_NAMES,
+    *PLACE,
     Column("concept_index", "the concept's row in concepts.parquet"),
     Column("concept", "concept"),
     Column("category", "its primary category: the one in which it covers most pixels"),
@@ -63,7 +61,7 @@ PRINCIPAL_COLUMNS = [
 ]  # fmt: skip
 
 SUMMARY_COLUMNS = [
-    *_NAMES,
+    *PLACE,
     Column("category", "primary category of the concepts; empty: all"),
     Column("verdict", "one unit, few units, distributed, none; or left out (no direction, see reason in principal)"),
     Column("n_concepts", "concepts with this verdict", "concepts"),

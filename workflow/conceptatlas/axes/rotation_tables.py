@@ -8,11 +8,10 @@ from typing import Any
 import pandas as pd
 
 from conceptatlas.masks.labels import Counts
-from conceptatlas.tables import Column, read_table, write_table
+from conceptatlas.tables import PLACE, Column, read_table, write_table
 
 QUANTITIES = ("detectors", "unique_by_category", "unique_best_label")
 
-_PLACE = [Column("dataset", "data set"), Column("model", "model"), Column("layer", "layer")]
 _COUNT = [
     Column(
         "quantity",
@@ -34,7 +33,7 @@ _STANDARDISE = Column(
 )
 
 ROTATION_COLUMNS = [
-    *_PLACE,
+    *PLACE,
     Column(
         "rotation", "which rotation Q, drawn from the Haar measure on SO(n_units); layers of equal width share them"
     ),
@@ -47,7 +46,7 @@ ROTATION_COLUMNS = [
 ]
 
 CONTROL_COLUMNS = [
-    *_PLACE,
+    *PLACE,
     Column(
         "control",
         "identity: the units; permutation: units in a random order; positive_scaling: units times random powers of two "
@@ -64,7 +63,7 @@ CONTROL_COLUMNS = [
 ]
 
 SUMMARY_COLUMNS = [
-    *_PLACE,
+    *PLACE,
     _ALPHA,
     _STANDARDISE,
     *_COUNT,

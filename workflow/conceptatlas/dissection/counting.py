@@ -19,7 +19,7 @@ from conceptatlas.masks.iou import iou, iou_category
 from conceptatlas.masks.labels import Counts, best_in_category, count_detectors, top_concepts
 from conceptatlas.masks.tally import Tally
 from conceptatlas.naming import CATEGORIES
-from conceptatlas.tables import Column
+from conceptatlas.tables import PLACE, Column
 
 Array = np.ndarray[Any, Any]
 
@@ -27,9 +27,7 @@ CANDIDATES_A_CATEGORY = 3
 QUANTITIES = ("detectors", "unique_by_category", "unique_best_label")
 
 SUMMARY_COLUMNS = [
-    Column("dataset", "data set"),
-    Column("model", "model"),
-    Column("layer", "layer"),
+    *PLACE,
     Column(
         "quantity",
         "detectors: units whose best iou_category exceeds the cut, counted in the category of that label; "

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from conceptatlas.tables import Column
+from conceptatlas.tables import PLACE, Column
 
 _NAMES = [
-    Column("dataset", "data set"),
-    Column("model", "model"),
-    Column("layer", "layer"),
+    *PLACE,
     Column("unit", "unit of the layer, from 0 (a direction, where the layer is dissected in another basis)"),
 ]
 

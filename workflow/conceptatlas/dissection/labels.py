@@ -37,7 +37,7 @@ from conceptatlas.files import read_json
 from conceptatlas.inference.bootstrap import block_weights, halves, ratio_interval
 from conceptatlas.inference.multiple_testing import benjamini_hochberg
 from conceptatlas.inference.null import permutation_p
-from conceptatlas.masks.iou import iou_all, iou_category
+from conceptatlas.masks.iou import iou_all, tally_iou
 from conceptatlas.masks.labels import top_concepts
 from conceptatlas.masks.tally import N_BLOCKS, Tally
 from conceptatlas.masks.upsample import Grid
@@ -152,9 +152,7 @@ def write_labels(
     vocabulary, images = read_vocabulary(concepts), read_images(index)
     counts = read_tally(tally, facts["taus"][0])
     null_iou, null_concept = read_null(tally)
-    scores = iou_category(
-        counts.dense(), counts.category_areas.sum(axis=2), counts.label_pixels.sum(axis=1), vocabulary.primary_category
-    )
+    scores = tally_iou(counts, vocabulary.primary_category)
     weights = block_weights(N_BLOCKS, options["n_bootstrap"], seed=seed)
     top = top_concepts(scores, n=options["top_labels"])
     overlap, holders = find_candidates(overlaps)

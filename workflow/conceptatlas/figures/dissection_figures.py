@@ -1,8 +1,4 @@
-"""The figure jobs of Network Dissection: all figures of a model, and the comparison of a data set's models.
-
-Beside the figures of a model lies ``figures.json``: one entry a figure with its name, layer, page, files and what it
-shows, for whoever lays them out (the atlas, a report).
-"""
+"""The figure jobs of Network Dissection: all figures of a model, and the comparison of a data set's models."""
 
 from __future__ import annotations
 
@@ -12,9 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from conceptatlas.figures.activation_distributions import activation_distributions, choose_units
+from conceptatlas.figures.drawn import Drawn, one_file_a_layer, write_figures
 from conceptatlas.figures.iou_null import iou_against_null
 from conceptatlas.figures.label_bars import label_bars
 from conceptatlas.figures.label_scores import label_scores
@@ -25,7 +21,6 @@ from conceptatlas.figures.tau_sensitivity import tau_sensitivity
 from conceptatlas.figures.twins import twin_figure
 from conceptatlas.figures.unique_detectors import unique_detectors
 from conceptatlas.figures.unit_gallery import n_pages, unit_gallery
-from conceptatlas.files import write_json
 from conceptatlas.naming import CATEGORIES
 from conceptatlas.tables import read_table
 
@@ -41,15 +36,6 @@ SHOWS = {
     "label_scores": "IoU against F1, Pearson, cosine and AUPRC of the same labels",
     "activation_distributions": "distributions of activations with the threshold",
 }
-
-
-class Drawn(NamedTuple):
-    """A figure with its name; layer is empty for figures of the whole model, page counts from 1."""
-
-    name: str
-    layer: str
-    page: int
-    figure: Figure
 
 
 class _Layer(NamedTuple):
@@ -97,30 +83,10 @@ def plot_model(
         "galleries": galleries,
         "statistics": statistics,
     }
-    wrong = [f"{len(paths)} {name}" for name, paths in files.items() if len(paths) != len(layers)]
-    if wrong or not layers:
-        raise ValueError(f"figures of {model} on {dataset}: {len(layers)} layers, but {', '.join(wrong) or 'no layer'}")
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    entries = []
+    one_file_a_layer(layers, files, place=f"figures of {model} on {dataset}")
     parts = [_Layer(*row) for row in zip(layers, labels, units, summaries, galleries, statistics, strict=True)]
-    for drawn in _figures(parts, embed_images=embed_images):
-        stem = f"{drawn.name}_{drawn.layer}" if drawn.layer else drawn.name
-        stem += f"~{drawn.page}" if drawn.page > 1 else ""  # no layer's name holds a ~
-        paths = save_figure(
-            drawn.figure, [folder / f"{stem}.{suffix}" for suffix in options["formats"]], dpi=options["dpi"]
-        )
-        entries.append(
-            {
-                "figure": drawn.name,
-                "layer": drawn.layer,
-                "page": drawn.page,
-                "shows": SHOWS[drawn.name],
-                "files": [path.name for path in paths],
-            }
-        )
-        logger.info("drew %s", stem)
-    write_json(folder / "figures.json", {"dataset": dataset, "model": model, "figures": entries})
+    drawn = _figures(parts, embed_images=embed_images)
+    write_figures(drawn, folder, dataset=dataset, model=model, shows=SHOWS, options=options)
 
 
 def plot_detectors(

@@ -49,9 +49,15 @@ class _Space(NamedTuple):
 
     @property
     def words(self) -> str:
+        """Layer and task, or the name of a word space."""
         if self.task == WORDS:
             return f"{plain(self.name, width=24)} (words)"
         return f"{plain(self.layer, width=16)} {self.task[:3]}"
+
+    @property
+    def full(self) -> str:
+        """The same with the model before it."""
+        return self.words if self.task == WORDS else f"{plain(self.model, width=20)}, {self.words}"
 
 
 def spaces_in_order(spaces: pd.DataFrame) -> list[_Space]:
@@ -85,15 +91,15 @@ def distance_matrix(spaces: pd.DataFrame, distances: pd.DataFrame) -> Figure:
     if why:
         return empty_figure(TITLE, why)
     n = len(order)
-    cell = 0.42 if n <= MOST_WITH_NUMBERS else max(0.155, 6.7 / n)
-    figure = new_figure(max(6.6, 3.3 + cell * n), max(3.4, 2.8 + cell * n))
+    cell = 0.42 if n <= MOST_WITH_NUMBERS else max(0.155, 6.2 / n)
+    figure = new_figure(max(6.6, 4.2 + cell * n), max(3.4, 2.8 + cell * n))
     ax = figure.add_subplot()
     values = np.ma.masked_invalid(found)
     image = ax.imshow(values, cmap=COLOURS, vmin=0)
     ax.set_facecolor(ABSENT)
     size = SMALL_SIZE if n <= 26 else max(4.5, cell * 42)
     ax.set_xticks(range(n), [space.words for space in order], rotation=90, fontsize=size)
-    ax.set_yticks(range(n), [space.words for space in order], fontsize=size)
+    ax.set_yticks(range(n), [space.full for space in order], fontsize=size)
     ax.tick_params(length=0)
     for spine in ax.spines.values():
         spine.set_visible(False)
@@ -253,6 +259,5 @@ def distance_by_category(spaces: pd.DataFrame, concept_distances: pd.DataFrame) 
 
 def _pair_words(a: _Space, b: _Space) -> str:
     if b.task == WORDS:
-        first = a.words if a.task == WORDS else f"{plain(a.model, width=18)}, {a.words}"
-        return f"{first} – {plain(b.name, width=18)}"
+        return f"{a.full} – {plain(b.name, width=18)}"
     return f"{plain(a.model, width=18)} {a.task[:3]}, {plain(a.layer, width=12)} – {plain(b.layer, width=12)}"

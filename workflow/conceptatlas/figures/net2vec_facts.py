@@ -215,7 +215,7 @@ def settings_of(table: pd.DataFrame, task: str) -> str:
     if not len(table):
         return ""
     first = table.iloc[0]
-    said = f"SGD {first['learning_rate']:g}, momentum {first['momentum']:g}, batch {int(first['batch'])}, "
+    said = f"SGD at rate {first['learning_rate']:g}, momentum {first['momentum']:g}, batch {int(first['batch'])}, "
     said += count(int(first["epochs"]), "epoch")
     said += "".join(f", {name.upper()} {first[name]:g}" for name in ("l1", "l2") if first[name])
     if task == "segmentation":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from conceptatlas.figures.facts import sentences
 from conceptatlas.figures.net2vec_facts import (
@@ -40,6 +41,8 @@ from conceptatlas.figures.style import (
     say,
     styled,
 )
+
+Array = np.ndarray[Any, Any]
 
 LAYERS_A_PAGE = 3
 NAMED = 5
@@ -105,7 +108,7 @@ def failures(tables: Tables, *, dataset: str, model: str, page: int = 0) -> Figu
         samples_of(tables, dataset=dataset),
         "Gain: score of all filters minus that of the single filter. Failures, concepts that lose, are coloured, the "
         "worst named",
-        f"Dotted: {FEW} training images, 1 % of the image",
+        f"Dotted: {FEW} training images" + (", 1 % of the image" if "segmentation" in tasks else ""),
         "Hollow: small concepts" if few else "",
         definitions_of(tasks),
     )
@@ -145,11 +148,22 @@ def _panel(ax: Axes, own: pd.DataFrame, column: _Column) -> None:
                 )  # fmt: skip
     ax.axhline(0, color=QUIET, linewidth=0.8)
     ax.axvline(column.mark, color=QUIET, linewidth=0.8, linestyle=":")
-    ax.set_xscale("log")
+    _log_axis(ax, own[column.column].to_numpy(dtype=np.float64), is_share=column.column == "size")
     gain = own["gain"].to_numpy(dtype=np.float64)
     low, high = min(gain.min(), -0.02), max(gain.max(), 0.02)
     ax.set_ylim(low - 0.12 * (high - low), high + 0.06 * (high - low))
     grid(ax)
+
+
+def _log_axis(ax: Axes, values: Array, *, is_share: bool) -> None:
+    """A logarithmic axis with plain numbers at 1, 2, 5, 10 ..., or at powers of ten where there are many of them."""
+    ax.set_xscale("log")
+    there = values[values > 0]
+    wide = len(there) > 0 and there.max() / there.min() > 100
+    ax.xaxis.set_major_locator(LogLocator(10, subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+    ax.xaxis.set_minor_locator(NullLocator())
+    words = (lambda value, _: f"{100 * value:g} %") if is_share else (lambda value, _: f"{value:,.0f}")
+    ax.xaxis.set_major_formatter(FuncFormatter(words))
 
 
 def _name(ax: Axes, own: pd.DataFrame, column: _Column) -> None:

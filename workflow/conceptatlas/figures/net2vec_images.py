@@ -147,5 +147,6 @@ def _panel(ax: Axes, own: pd.DataFrame, row: Mapping[str, Any]) -> None:
     ax.set_xlim(-0.14, 1.0)
     ax.set_ylim(0, highest)
     ax.set_xticks([_ZERO, 0.25, 0.5, 0.75, 1.0], ["0", "0.25", "0.5", "0.75", "1"])
+    ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= min(highest, 1.0)])
     percent(ax.yaxis)
     grid(ax)

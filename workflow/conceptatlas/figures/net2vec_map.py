@@ -54,7 +54,7 @@ def concept_map(
     figure = new_figure(9.2, 7.2)
     ax = figure.add_subplot()
     points = own[["x", "y"]].to_numpy(dtype=np.float64)
-    lines, centres = [], {}
+    lines, centres, numbers = [], {}, {}
     of_cluster = own["cluster"].to_numpy(dtype=np.int64)
     for cluster in np.unique(of_cluster).tolist():
         there = points[of_cluster == cluster]
@@ -71,7 +71,11 @@ def concept_map(
                     part[:, 0], part[:, 1], s=24, marker=marker_of(category), linewidths=1.0, zorder=3,
                     facecolors="none" if hollow else colour, edgecolors=colour,
                 )  # fmt: skip
+    extent = np.ptp(points, axis=0)
     for cluster, centre in centres.items():
+        if (np.abs(points - centre) < 0.014 * extent).all(axis=1).any():
+            centre = centre + np.array([0.0, 0.026]) * extent  # the number stands over a concept that it would hide
+        numbers[cluster] = centre
         ax.text(
             centre[0], centre[1], str(cluster), ha="center", va="center", fontsize=11, fontweight="bold", color=QUIET,
             path_effects=_HALO, zorder=4,
@@ -92,8 +96,8 @@ def concept_map(
     first = own.iloc[0]
     note = sentences(
         f"Data set {plain(dataset)}: n = {count(len(own), 'concept')}",
-        f"t-SNE of the weight vectors at unit length (perplexity {first['perplexity']:g}, seed {int(first['seed'])}): "
-        "only neighbourhoods mean something, not axes or distances between groups",
+        f"t-SNE of the weight vectors at unit length (perplexity {first['perplexity']:.3g}, seed "
+        f"{int(first['seed'])}): only neighbourhoods mean something, not axes or distances between groups",
         f"Numbers: the {len(centres)} clusters of k-means of the same vectors, 0 the largest; lines: from a cluster's "
         "median on the map to its concepts",
         f"Names: as many as have room, at most {NAMED}",
@@ -105,7 +109,7 @@ def concept_map(
         points[order],
         [plain(own.at[i, "concept"], width=18) for i in order],
         most=NAMED,
-        avoid=np.concatenate([points, *(_around(centre, points) for centre in centres.values())]),
+        avoid=np.concatenate([points, *(_around(centre, points) for centre in numbers.values())]),
         colours=[colour_of(own.at[i, "category"]) for i in order],
     )
     return figure

@@ -103,7 +103,8 @@ def nearest_concepts(
         for task in tasks:
             own = neighbours[(neighbours["concept"] == name) & (neighbours["task"] == task)].sort_values("rank")
             found = [(r["neighbour"], r["cosine"], r["cosine_sd"]) for r in records(own.head(RANKS))]
-            entries.append(_Entry(name, _category(tables, name), task, found, "" if found else "not learned"))
+            reason = "" if found else _reason(tables.get(task), name)
+            entries.append(_Entry(name, _category(tables, name), task, found, reason))
     n = neighbours.drop_duplicates("task").set_index("task")["n_concepts"].astype(int)
     note = sentences(
         f"Data set {plain(dataset)}; concepts compared: " + ", ".join(f"{task} {n[task]:,}" for task in tasks),
@@ -162,6 +163,12 @@ def _category(tables: Mapping[str, pd.DataFrame], name: str) -> str:
         if len(found):
             return str(found.iloc[0])
     return ""
+
+
+def _reason(table: pd.DataFrame | None, name: str) -> str:
+    """Why nothing was learned of a concept, as its table says."""
+    found = [] if table is None else [reason for reason in table.loc[table["concept"] == name, "reason"] if reason]
+    return str(found[0]) if found else "not learned"
 
 
 _LEFT = 1.95  # inches: where tasks start

@@ -77,5 +77,5 @@ def concepts_of_summary(summary: pd.DataFrame, tasks: Sequence[str]) -> str:
         n = sorted(set(own["n_concepts"].astype(int)))
         said = count(n[0], "concept") if len(n) == 1 else f"{n[0]:,} to {n[-1]:,} concepts by layer"
         small = int(own["n_small"].max())
-        parts.append(f"{task} n = {said}" + (f", {small:,} small ones left out" if small else ""))
+        parts.append(f"{task} n = {said}" + (f", {count(small, 'small one')} left out" if small else ""))
     return f"Data set {plain(summary['dataset'].iloc[0])}: {'; '.join(parts)}"

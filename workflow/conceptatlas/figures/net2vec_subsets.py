@@ -123,14 +123,15 @@ def score_against_filters(
         if TASKS[task].chance:
             top.axhline(TASKS[task].chance, color=QUIET, linewidth=0.8, linestyle=":", zorder=1)
         _critical(bottom, critical_numbers(tables[task], task, include_small=include_small), categories)
-    legend_beside(axes[0, -1], _handles(categories, len(set(pd.concat(list(found.values()))["repeat"]))))
+    n_repeats = len(set(pd.concat(list(found.values()))["repeat"]))
+    legend_beside(axes[0, -1], _handles(categories, n_repeats))
     note = sentences(
         samples_of(of_layer, dataset=dataset, include_small=include_small),
         "F: filters with the largest |w| of the solution with all filters, weights learned anew"
         + (" from those of that solution" if _warm(subsets, found) else ""),
         IOU_SET if "segmentation" in found else "",
-        "Thin: initialisations; bold: their mean; band: ± standard error over concepts of that mean; dashes at the "
-        "right: all K filters",
+        ("Thin: initialisations; bold: their mean; band" if n_repeats > 1 else "Band")
+        + ": ± standard error over concepts of the mean; dashes at the right: all K filters",
         f"Critical F: the smallest F whose mean over initialisations reaches the share of {_shares_of(list(found))}; "
         "median over the concepts that some F brings there, in brackets the share of concepts that it does, unless all",
         *(settings_of(first_table(of_layer, task), task) for task in found),

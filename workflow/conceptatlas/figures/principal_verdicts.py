@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -29,8 +31,12 @@ from conceptatlas.figures.style import (
     styled,
 )
 
+Array = np.ndarray[Any, Any]
+
 VERDICT_COLOURS = {"one unit": "#0072B2", "few units": "#56B4E9", "distributed": "#E69F00", "none": "#D9D9D9"}
 NAMED = 8
+NAME_ROOM = (0.25, 0.045)
+"""What a name takes of the width and the height of its panel."""
 
 
 @styled
@@ -87,6 +93,17 @@ def verdict_bars(tables: list[pd.DataFrame]) -> Figure:
     return figure
 
 
+def _with_room(ax: Axes, x: Array, y: Array, points: list[int]) -> list[int]:
+    """Of points in the order of their weight those whose names do not run into the name of a weightier one."""
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    kept: list[int] = []
+    for i in points:
+        apart = [(abs(x[i] - x[j]) / (right - left), abs(y[i] - y[j]) / (high - low)) for j in kept]
+        if all(across > NAME_ROOM[0] or up > NAME_ROOM[1] for across, up in apart):
+            kept.append(i)
+    return kept
+
+
 @styled
 def loading_against_iou(table: pd.DataFrame) -> Figure:
     """Draw, for every concept, the largest squared loading against the IoU of that unit with the concept.
@@ -115,13 +132,12 @@ def loading_against_iou(table: pd.DataFrame) -> Figure:
     )
     ax.axvline(first["detector_iou"], color=QUIET, linewidth=0.8, linestyle="--")
     ax.axhline(first["cut_one_unit"], color=QUIET, linewidth=0.8, linestyle=":")
-    order = np.argsort(-np.where(above, y, -1), kind="stable")[:NAMED]
-    names = [plain(name, width=18) for name in rows["concept"]]
-    for i in order:
-        if above[i] and np.isfinite(x[i]):
-            ax.annotate(names[i], (x[i], y[i]), xytext=(5, 3), textcoords="offset points", fontsize=SMALL_SIZE - 0.5)
     ax.set_ylim(0, max(0.6, float(np.nanmax(y)) * 1.08))
     ax.set_xlim(left=-0.005)
+    order = np.argsort(-np.where(above, y, -1), kind="stable")[:NAMED]
+    names = [plain(name, width=18) for name in rows["concept"]]
+    for i in _with_room(ax, x, y, [i for i in order if above[i] and np.isfinite(x[i])]):
+        ax.annotate(names[i], (x[i], y[i]), xytext=(5, 3), textcoords="offset points", fontsize=SMALL_SIZE - 0.5)
     ax.set_xlabel("IoU of that unit with the concept (over images of its category)")
     ax.set_ylabel("largest squared loading, max u²")
     grid(ax)

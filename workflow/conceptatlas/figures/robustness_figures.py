@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from conceptatlas.figures import robustness_categories, robustness_examples
+from conceptatlas.figures.drawn import Drawn, one_file_a_layer, write_figures
 from conceptatlas.figures.reading import read_perturbed
 from conceptatlas.figures.robustness_concepts import robust_concepts
 from conceptatlas.figures.robustness_curves import robustness_curves
 from conceptatlas.figures.robustness_examples import LayerExamples
 from conceptatlas.figures.robustness_fates import robustness_fates
-from conceptatlas.figures.saving import save_figure
-from conceptatlas.files import write_json
 from conceptatlas.tables import read_table
-
-logger = logging.getLogger(__name__)
 
 SHOWS = {
     "robustness": "detectors kept, IoU retained and agreement of masks against the level of each perturbation",
@@ -29,15 +24,6 @@ SHOWS = {
     "robustness_examples": "pictures of a unit of each layer, original against every level, with the mask",
     "robust_concepts": "the most and the least robust concepts of a layer, with intervals",
 }
-
-
-class Drawn(NamedTuple):
-    """A figure with its name; layer is empty for figures of the whole model, page counts from 1."""
-
-    name: str
-    layer: str
-    page: int
-    figure: Figure
 
 
 def plot_robustness(
@@ -71,27 +57,12 @@ def plot_robustness(
         if the lists are not one file a layer.
     """
     files = {"units": units, "summaries": summaries, "concepts": concepts, "examples": examples}
-    wrong = [f"{len(paths)} {name}" for name, paths in files.items() if len(paths) != len(layers)]
-    if wrong or not layers:
-        raise ValueError(f"figures of {model} on {dataset}: {len(layers)} layers, but {', '.join(wrong) or 'no layer'}")
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    entries = []
+    one_file_a_layer(layers, files, place=f"figures of {model} on {dataset}")
     twin_summary = _joined(twin_summaries) if twin_summaries else None
-    for drawn in _figures(
+    drawn = _figures(
         layers, units, summaries, concepts, examples, twin=twin, twin_summary=twin_summary, embed_images=embed_images
-    ):
-        stem = f"{drawn.name}_{drawn.layer}" if drawn.layer else drawn.name
-        stem += f"~{drawn.page}" if drawn.page > 1 else ""  # no layer's name holds a ~
-        paths = save_figure(
-            drawn.figure, [folder / f"{stem}.{suffix}" for suffix in options["formats"]], dpi=options["dpi"]
-        )
-        entry = drawn._asdict() | {"figure": drawn.name, "shows": SHOWS[drawn.name]}
-        entries.append(
-            {key: entry[key] for key in ("figure", "layer", "page", "shows")} | {"files": [p.name for p in paths]}
-        )
-        logger.info("drew %s", stem)
-    write_json(folder / "figures.json", {"dataset": dataset, "model": model, "figures": entries})
+    )
+    write_figures(drawn, folder, dataset=dataset, model=model, shows=SHOWS, options=options)
 
 
 def _figures(

@@ -21,7 +21,7 @@ from conceptatlas.figures.style import SEQUENCE, count, number, plain
 
 Array = np.ndarray[Any, Any]
 
-KINDS = ("noise", "rotation", "patches")
+KINDS = ("noise", "rotation", "patches", "fgsm")
 """Kinds in the order of the talk; any other comes after them, by name. A kind with options other than the default's,
 such as ``noise centred=yes``, stands beside its plain form."""
 AXES = {
@@ -29,6 +29,7 @@ AXES = {
     "rotation": "angle (degrees)",
     "patches": "g × g patches, g",
     "patches patch_px=yes": "side of a patch (px)",
+    "fgsm": "step ε (of 0..255)",
     "none": "control, unperturbed",
 }
 LAYER_MARKERS = "osD^vPX<>"
@@ -58,6 +59,7 @@ class Step:
         amount = f"{self.amount:g}"
         shapes = {
             "none": "control",
+            "fgsm": f"FGSM, ε {amount}",
             "rotation": f"rotation {amount}°",
             "patches": f"{amount} × {amount} patches",
             "patches patch_px=yes": f"{amount} px patches",
@@ -92,7 +94,8 @@ def kind_title(kind: str) -> str:
     ('Noise, centred=yes', 'Patches')
     """
     base, _, options = kind.partition(" ")
-    return plain(base.capitalize() + (f", {options}" if options else ""), width=28)
+    name = base.upper() if base == "fgsm" else base.capitalize()
+    return plain(name + (f", {options}" if options else ""), width=28)
 
 
 def steps_of(table: pd.DataFrame, kind: str | None = None) -> list[Step]:
@@ -129,7 +132,7 @@ def layer_looks(layers: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def amount_axis(ax: Axes, steps: Sequence[Step]) -> None:
-    """Scale, limits and ticks of the axis of a kind: a tick a level, logarithmic for noise."""
+    """Scale, limits and ticks of the axis of a kind: a tick a level, logarithmic for amplitudes."""
     amounts = [step.amount for step in steps]
     kind = steps[0].kind
     if is_logarithmic(steps):
@@ -156,7 +159,8 @@ def beside(amounts: pd.Series, steps: Sequence[Step], i: int, n: int) -> pd.Seri
 def is_logarithmic(steps: Sequence[Step]) -> bool:
     """Whether the axis of these levels (of one kind) is logarithmic: amplitudes and sizes, unless one of them is 0."""
     kind = steps[0].kind
-    return (base_of(kind) == "noise" or kind == "patches patch_px=yes") and min(step.amount for step in steps) > 0
+    is_size = base_of(kind) in ("noise", "fgsm") or kind == "patches patch_px=yes"
+    return is_size and min(step.amount for step in steps) > 0
 
 
 def _nearest_name(value: float, names: dict[float, str]) -> str:

@@ -11,9 +11,12 @@ All are I / (A + L - I) with A summed over different images. An IoU over two emp
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from conceptatlas.masks.tally import Tally
 
 Array = np.ndarray[Any, Any]
 
@@ -33,6 +36,12 @@ def iou_category(intersection: Array, category_areas: Array, label_pixels: Array
     category. label_pixels : (concept,). primary_category : (concept,), index of a category.
     """
     return iou(intersection, category_areas[:, primary_category], label_pixels[None, :])
+
+
+def tally_iou(tally: Tally, primary_category: Array) -> Array:
+    """iou_category of every unit with every concept from the counts of all blocks, float64 (unit, concept)."""
+    areas, pixels = tally.category_areas.sum(axis=2), tally.label_pixels.sum(axis=1)
+    return iou_category(tally.dense(), areas, pixels, primary_category)
 
 
 def iou_all(intersection: Array, areas: Array, label_pixels: Array) -> Array:

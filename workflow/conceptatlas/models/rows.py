@@ -89,6 +89,21 @@ def needs_calibration(row: dict[str, Any]) -> bool:
     return weights == RANDOM or weights.startswith(SHUFFLED)
 
 
+SCORELESS = {
+    "segmenter": ("deeplabv3_", "fcn_", "lraspp_"),
+    "detector": ("fasterrcnn_", "fcos_", "keypointrcnn_", "maskrcnn_", "retinanet_", "ssd300_", "ssdlite320_"),
+}
+"""Kind of torchvision's networks that give pictures no class -> how the names of their architectures begin."""
+
+
+def why_no_scores(row: dict[str, Any]) -> str:
+    """Why a model has no class scores, as far as its row tells: "a detector", or "" where nothing speaks against it."""
+    if row.get("source") != "torchvision":
+        return ""
+    architecture = text_cell(row, "architecture")
+    return next((f"a {kind}" for kind, begins in SCORELESS.items() if architecture.startswith(begins)), "")
+
+
 def weights_file(row: dict[str, Any]) -> str:
     """The local weights file a row names, "" where it names none: an input of the rules that run the model.
 

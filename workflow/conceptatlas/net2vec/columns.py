@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from conceptatlas.tables import Column
-
-PLACE = [Column("dataset", "data set"), Column("model", "model"), Column("layer", "layer")]
+from conceptatlas.tables import PLACE, Column
 
 CONCEPT = [
     Column("concept_index", "the concept's row in concepts.parquet"),

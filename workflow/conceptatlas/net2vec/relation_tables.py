@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from conceptatlas.net2vec.columns import CONCEPT, PLACE, SMALL
-from conceptatlas.tables import Column
+from conceptatlas.net2vec.columns import CONCEPT, SMALL
+from conceptatlas.tables import PLACE, Column
 
 _TASK = Column("task", "segmentation or classification")
 

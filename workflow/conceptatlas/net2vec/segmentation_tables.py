@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from conceptatlas.net2vec.columns import CONCEPT, PLACE, SMALL, critical_columns
-from conceptatlas.tables import Column
+from conceptatlas.net2vec.columns import CONCEPT, SMALL, critical_columns
+from conceptatlas.tables import PLACE, Column
 
 SEGMENTATION_COLUMNS = [
     *PLACE,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from conceptatlas.net2vec.columns import CRITICAL_SHARES, PLACE
-from conceptatlas.tables import Column
+from conceptatlas.net2vec.columns import CRITICAL_SHARES
+from conceptatlas.tables import PLACE, Column
 
 SUMMARY_COLUMNS = [
     *PLACE,

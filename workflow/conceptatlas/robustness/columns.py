@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from conceptatlas.tables import Column
+from conceptatlas.tables import PLACE, Column
 
-_NAMES = [Column("dataset", "data set"), Column("model", "model"), Column("layer", "layer")]
 _LEVEL = [
     Column("level", "level of perturbation, a row of perturbations.tsv"),
-    Column("kind", "none, noise, rotation or patches, with the options that are not the default's"),
-    Column("amount", "noise: s of s U[0,1] on the 0..255 scale; rotation: degrees; patches: g of g x g (patch_px: px)"),
+    Column("kind", "none, noise, rotation, patches or fgsm, with the options that are not the default's"),
+    Column(
+        "amount",
+        "noise: s of s U[0,1] on the 0..255 scale; rotation: degrees; patches: g of g x g (patch_px: px); "
+        "fgsm: step epsilon on that scale",
+    ),
     Column("repeat", "0, 1, ... among levels of one kind and amount, which differ in their seed"),
 ]
 _AGREEMENT = "IoU of the clean mask and the perturbed mask moved back, cells that are not seen left out"
 
 UNIT_COLUMNS = [
-    *_NAMES,
+    *PLACE,
     *_LEVEL,
     Column("unit", "unit of the layer, from 0"),
     Column("concept", "the unit's label on clean images: the concept with the highest iou_category"),
@@ -49,7 +52,7 @@ def _share(name: str, verb: str, meaning: str) -> list[Column]:
 
 
 SUMMARY_COLUMNS = [
-    *_NAMES,
+    *PLACE,
     *_LEVEL,
     Column("category", "category of the clean label; empty for all together"),
     Column("n_detectors_clean", "units that are detectors on clean images", "units"),
@@ -71,8 +74,8 @@ SUMMARY_COLUMNS = [
 ]
 
 CONCEPT_COLUMNS = [
-    *_NAMES,
-    Column("kind", "none, noise, rotation or patches, with the options that are not the default's"),
+    *PLACE,
+    Column("kind", "none, noise, rotation, patches or fgsm, with the options that are not the default's"),
     Column("concept", "label of detectors on clean images"),
     Column("category", "its primary category"),
     Column("n_detectors", "clean detectors with this label", "units"),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from conceptatlas.inference.bootstrap import MINIMUM_BLOCKS
-from conceptatlas.masks.iou import iou_category
+from conceptatlas.masks.iou import tally_iou
 from conceptatlas.masks.labels import top_concepts
 from conceptatlas.masks.tally import Tally
 from conceptatlas.robustness.agreement import ONE
@@ -40,16 +40,9 @@ class Clean:
     iou: Array
 
 
-def scores_of(tally: Tally, primary_category: Array) -> Array:
-    """iou_category of every unit with every concept, float64 (unit, concept)."""
-    return iou_category(
-        tally.dense(), tally.category_areas.sum(axis=2), tally.label_pixels.sum(axis=1), primary_category
-    )
-
-
 def clean_labels(tally: Tally, primary_category: Array) -> Clean:
     """The labels of a layer on clean images."""
-    scores = scores_of(tally, primary_category)
+    scores = tally_iou(tally, primary_category)
     top = top_concepts(scores, n=CANDIDATES)
     label = top[:, 0]
     return Clean(tally, top, label, scores[np.arange(len(label)), label])
@@ -119,7 +112,7 @@ def measure_level(
     (replicate, block). cut : IoU that a detector exceeds.
     """
     units = np.arange(len(clean.label))
-    scores = scores_of(tally, primary_category)
+    scores = tally_iou(tally, primary_category)
     top = top_concepts(scores, n=CANDIDATES)
     best = top[:, 0]
     value, best_iou = scores[units, clean.label], scores[units, best]

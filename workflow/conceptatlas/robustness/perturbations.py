@@ -10,6 +10,7 @@ rotation   counter-clockwise by some degrees about the frame's centre, bilinear;
            and ignored in masks and labels; multiples of 90 degrees are exact
 patches    cells of a g x g grid, cut at floor(i size / g), in a random order of each image's own; `patch_px`: the
            amount is the side of a patch in pixels instead
+fgsm       x + epsilon sign(g), g the gradient of the model's own loss at its own predicted class; `clip`: to 0..255
 
 What is drawn depends on (study seed, level, its seed, image id) only. Source: the talk's "Experiment: Detector
 Robustness" (METHODS 1.1), which leaves clipping, the colour outside and the reading of the patches open.
@@ -18,13 +19,13 @@ Robustness" (METHODS 1.1), which leaves clipping, the colour outside and the rea
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from conceptatlas.levels import grid_cells, level_options
+from conceptatlas.levels import NEEDS_SCORES, grid_cells, level_options
 from conceptatlas.seeds import generator
 from conceptatlas.sheets import Row
 
@@ -138,6 +139,22 @@ class Patches(Perturbation):
         return patch_sources(np.argsort(order) if inverse else order, cells, size)
 
 
+class GradientSign(Perturbation):
+    """A step of epsilon on every pixel and channel, in the direction that raises the model's own loss.
+
+    signs : int8 (size, size, 3) of every image, by image id (`models.gradients.gradient_signs`).
+    """
+
+    def __init__(self, row: Row, *, study_seed: int, signs: Mapping[str, Array]) -> None:
+        super().__init__(row, study_seed=study_seed)
+        self._signs = signs
+
+    def picture(self, frame: Array, image_id: str) -> Array:
+        """See `Perturbation.picture`."""
+        moved: Array = frame.astype(np.float32) + np.float32(self.amount) * self._signs[image_id]
+        return np.clip(moved, 0, 255) if self.options["clip"] else moved
+
+
 KINDS: dict[str, type[Perturbation]] = {
     "none": Perturbation,
     "noise": Noise,
@@ -146,8 +163,17 @@ KINDS: dict[str, type[Perturbation]] = {
 }
 
 
-def perturbation_of(row: Row, *, study_seed: int) -> Perturbation:
-    """The perturbation of a row of perturbations.tsv (level, kind, amount, seed, options)."""
+def perturbation_of(row: Row, *, study_seed: int, signs: Mapping[str, Array] | None = None) -> Perturbation:
+    """The perturbation of a row of perturbations.tsv (level, kind, amount, seed, options).
+
+    signs : of the model's gradient, by image id: what a kind of `levels.NEEDS_SCORES` is made of.
+    """
+    if row["kind"] in NEEDS_SCORES:
+        if signs is None:
+            raise ValueError(
+                f"level {row['level']}: {row['kind']} is made of the signs of a model's gradient, and none are given"
+            )
+        return GradientSign(row, study_seed=study_seed, signs=signs)
     return KINDS[row["kind"]](row, study_seed=study_seed)
 
 

@@ -21,9 +21,12 @@ from conceptatlas.activations.extraction import in_background
 from conceptatlas.activations.sinks import Sink, TallySink
 from conceptatlas.activations.store import open_shard
 from conceptatlas.activations.summary import layer_grid
+from conceptatlas.activations.tallying import read_stored_tally
 from conceptatlas.datasets.frame_file import map_frames
 from conceptatlas.datasets.labelled_images import read_images, read_labels, read_vocabulary
 from conceptatlas.files import array_digest, atomic_path, read_json, write_json
+from conceptatlas.levels import NEEDS_SCORES
+from conceptatlas.masks.iou import tally_iou
 from conceptatlas.memory import keep_freed_memory
 from conceptatlas.naming import CATEGORIES
 from conceptatlas.progress import progress
@@ -60,7 +63,7 @@ def perturb_shard(
     store: str | Path,
     manifest: str | Path,
     statistics: list[str],
-    units: list[str],
+    tallies: list[str],
     dataset: str | Path,
     index: str | Path,
     concepts: str | Path,
@@ -80,20 +83,22 @@ def perturb_shard(
     Parameters
     ----------
     model, layers, level : rows of models.tsv, layers.tsv (one group), perturbations.tsv.
-    store, manifest : the clean activations of the shard. statistics, units : of every layer, in the order of `layers`:
-        statistics/{layer}.h5 and the dissection's units.parquet.
+    store, manifest : the clean activations of the shard. statistics, tallies : of every layer, in the order of
+        `layers`: statistics/{layer}.h5 and the clean counts of the dissection, which say what pictures show.
     options : config section `robustness` (units, images). seed : of the study.
     batch, threads, device, tf32 : config values of the extraction, so that the level `none` repeats it.
 
     Raises
     ------
     ValueError
-        if perturbed images overflow a layer's dtype, or files do not belong to the same images.
+        if perturbed images overflow a layer's dtype, files do not belong to the same images, or the level follows the
+        model's loss and the model gives no class scores.
     """
     import torch
 
     from conceptatlas.devices import lease_device
     from conceptatlas.models.blocks import iterate_blocks
+    from conceptatlas.models.gradients import gradient_signs
     from conceptatlas.models.index import load_model
 
     torch.set_num_threads(threads)
@@ -102,26 +107,29 @@ def perturb_shard(
     pictures, valid = map_frames(frames, manifest=frames_manifest)
     start, stop = int(source["start"]), int(source["stop"])
     ids = read_images(index).ids[start:stop]
-    perturbation = perturbation_of(level, study_seed=seed)
-    view = PerturbedFrames(pictures, ids, perturbation)
-    sinks = layer_sinks(
-        layers,
-        view,
-        start=start,
-        report=report,
-        store=store,
-        manifest=manifest,
-        statistics=statistics,
-        units=units,
-        dataset=dataset,
-        index=index,
-        concepts=concepts,
-        annotations=annotations,
-        geometry=geometry,
-        options=options,
-    )
     loaded = load_model(model, calibration=Path(calibration) if calibration else None)
     with lease_device(device) as leased:
+        signs = None
+        if level["kind"] in NEEDS_SCORES:
+            found = gradient_signs(loaded, pictures, valid, batch=batch, device=leased, tf32=tf32)
+            signs = dict(zip(ids, found, strict=True))
+        view = PerturbedFrames(pictures, ids, perturbation_of(level, study_seed=seed, signs=signs))
+        sinks = layer_sinks(
+            layers,
+            view,
+            start=start,
+            report=report,
+            store=store,
+            manifest=manifest,
+            statistics=statistics,
+            tallies=tallies,
+            dataset=dataset,
+            index=index,
+            concepts=concepts,
+            annotations=annotations,
+            geometry=geometry,
+            options=options,
+        )
         blocks = iterate_blocks(
             loaded,
             {row["layer"]: row["module"] for row in layers},
@@ -165,7 +173,7 @@ def layer_sinks(
     store: str | Path,
     manifest: str | Path,
     statistics: list[str],
-    units: list[str],
+    tallies: list[str],
     dataset: str | Path,
     index: str | Path,
     concepts: str | Path,
@@ -176,12 +184,13 @@ def layer_sinks(
     """The sinks of every layer for the images of a shard, positions counted from the shard's first image."""
     shapes, mask_size = read_json(report)["layers"], int(read_json(dataset)["mask_size"])
     vocabulary = read_vocabulary(concepts)
+    shown = read_table(index, columns=["valid"])["valid"].to_numpy(dtype=bool)
     blocks = read_images(index).blocks[start : start + len(view)]
     labels = read_labels([str(annotations)], start=start, stop=start + len(view))
     move_of = moves(view, mask_size)
     moved = move_labels(labels, move_of)
     sinks: dict[str, LayerSinks] = {}
-    for row, summarised, dissected in zip(layers, statistics, units, strict=True):
+    for row, summarised, counted in zip(layers, statistics, tallies, strict=True):
         layer = row["layer"]
         shard = open_shard(store, manifest, layer)
         if (shard.start, shard.n_images) != (start, len(view)):
@@ -189,10 +198,13 @@ def layer_sinks(
         shard.verify()
         with h5py.File(summarised, "r") as file:
             thresholds: Array = file["thresholds"][0]
-        table = read_table(dissected, columns=["unit", "iou_category", "top_images"]).sort_values("unit")
+            maximum: Array = file["max"][()]
+        tau = read_json(Path(summarised).with_suffix(".json"))["taus"][0]
+        iou = tally_iou(read_stored_tally(counted, f"tau/{tau}"), vocabulary.primary_category)
         wanted = choose_strips(
-            table["iou_category"].to_numpy(),
-            list(table["top_images"]),
+            np.fmax.reduce(iou, axis=1),
+            maximum,
+            shown,
             n_units=options["units"],
             n_images=options["images"],
         )

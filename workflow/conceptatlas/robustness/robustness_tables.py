@@ -247,30 +247,30 @@ def write_examples(
 ) -> None:
     """Write ``examples.h5``: pictures of the best units' top images at every level, level 0 the picture as it is.
 
-    levels : names. strips : of every level, of every shard: units, images, pictures, masks (see `strips.Strips`).
+    levels : names. strips : of every level, of every shard: the arrays of `strips.Strips`.
     iou : (unit,), on clean images: units stand in its order. n_images : images a unit; blank where there are fewer.
 
-    Arrays: `levels` (level,) text; `units` int64 (unit,); `images` int64 (unit, image), image_index or -1; `pictures`
+    Arrays: `levels` (level,) text; `units` int64 (unit,); `images` int64 (unit, image), image_index or
+    -1, that with the largest activation first; `pictures`
     uint8 (unit, image, level, P, P, 3); `masks` packed bits (unit, image, level, bytes) at P x P; attribute
     ``picture_size`` P.
     """
     first = strips[0]
-    pairs = sorted({(int(u), int(i)) for part in first for u, i in zip(part["units"], part["images"], strict=True)})
-    units = sorted({unit for unit, _ in pairs}, key=lambda unit: (-np.nan_to_num(iou[unit], nan=-1.0), unit))
+    units = sorted(
+        {int(unit) for part in first for unit in part["units"]},
+        key=lambda unit: (-np.nan_to_num(iou[unit], nan=-1.0), unit),
+    )
+    row_of = {unit: row for row, unit in enumerate(units)}
     size, n_bytes = first[0]["pictures"].shape[2], first[0]["masks"].shape[2]
     shape = (len(units), n_images, len(levels) + 1)
     images = np.full(shape[:2], -1, dtype=np.int64)
     pictures = np.zeros((*shape, size, size, 3), dtype=np.uint8)
     masks = np.zeros((*shape, n_bytes), dtype=np.uint8)
-    place: dict[tuple[int, int], tuple[int, int]] = {}
-    for row, unit in enumerate(units):
-        for rank, image in enumerate([image for own, image in pairs if own == unit][:n_images]):
-            images[row, rank] = image
-            place[unit, image] = row, rank
     for position, parts in enumerate(strips):
         for part in parts:
-            for k, (unit, image) in enumerate(zip(part["units"], part["images"], strict=True)):
-                row, rank = place[int(unit), int(image)]
+            for k, (unit, rank) in enumerate(zip(part["units"], part["ranks"], strict=True)):
+                row = row_of[int(unit)]
+                images[row, rank] = part["images"][k]
                 pictures[row, rank, position + 1] = part["pictures"][k, 1]
                 masks[row, rank, position + 1] = part["masks"][k, 1]
                 if position == 0:
