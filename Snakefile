@@ -22,6 +22,7 @@ include: "workflow/rules/axes.smk"
 include: "workflow/rules/principal.smk"
 include: "workflow/rules/robustness.smk"
 include: "workflow/rules/net2vec.smk"
+include: "workflow/rules/similarity.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/demo_models.smk"
@@ -44,6 +45,8 @@ rule all:
         principal_figures,
         net2vec_tables,
         net2vec_figures,
+        similarity_tables,
+        similarity_figures,
         # manifests: a shard that `conceptatlas verify --repair` set aside is made again, whoever reads it
         framed_shards,
         extracted_shards,

@@ -193,7 +193,10 @@ def _stages(maps: Array, basis: Basis) -> None:
         np.save(folder / "counted.npy", counted)
 
         def project() -> Any:
-            return project_images(folder / "maps.npy", [shard], np.arange(n_images), folder / "counted.npy", basis)
+            none = np.zeros(len(basis.components))
+            return project_images(
+                folder / "maps.npy", [shard], np.arange(n_images), folder / "counted.npy", basis, noise=none
+            )
 
         project()
         found = np.load(folder / "maps.npy")

@@ -21,9 +21,15 @@ LEVELS = [
     {"datasets"},
     {"devices", "models"},
     {"activations"},
-    {"study", "study_plan", "study_net2vec", "axes", "dissection", "net2vec", "robustness"},
+    {
+        *("study", "study_plan", "study_net2vec", "study_similarity"),
+        *("axes", "dissection", "net2vec", "robustness", "similarity"),
+    },
     {"figures"},
-    {"jobs", "record", "preflight", "preflight_net2vec", "schema_docs", "verification", "__main__"},
+    {
+        *("jobs", "record", "preflight", "preflight_net2vec", "preflight_similarity", "schema_docs", "verification"),
+        "__main__",
+    },
 ]
 """Rooms of the library from the ground up; a module may import its own room and lower ones. What stands in one line
 does not know of its neighbours (see NEIGHBOURS for the exceptions)."""
@@ -44,7 +50,10 @@ NEIGHBOURS = {
     ("study_net2vec", "study_plan"),
     ("study", "study_plan"),
     ("study", "study_net2vec"),
+    ("study_similarity", "study_plan"),
+    ("study", "study_similarity"),
     ("preflight", "preflight_net2vec"),
+    ("preflight", "preflight_similarity"),
 }
 
 EXCEPTIONS = {
@@ -62,6 +71,7 @@ WITHOUT_TORCH = [
     "study",
     "study_plan",
     "study_net2vec",
+    "study_similarity",
     "costs",
     "files",
     "tables",
@@ -149,7 +159,7 @@ def test_no_assert_and_no_print_in_the_library() -> None:
 
 def test_modules_for_planning_do_not_load_torch() -> None:
     lines = [f"import {PACKAGE}.{name}" for name in WITHOUT_TORCH]
-    rooms = ("streaming", "masks", "inference", "axes", "dissection", "net2vec", "robustness")
+    rooms = ("streaming", "masks", "inference", "axes", "dissection", "net2vec", "robustness", "similarity")
     lines += [f"import {PACKAGE}.{name}.{part}" for name, part in _parts(*rooms)]
     lines += ["import sys", "assert 'torch' not in sys.modules"]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)

@@ -30,6 +30,25 @@ NET2VEC: dict[str, Any] = {
     "word_spaces": [],
 }
 
+SIMILARITY: dict[str, Any] = {
+    "datasets": [],
+    "models": None,
+    "layers": None,
+    "train_share": 0.7,
+    "n_permutations": 99,
+    "n_bootstrap": 200,
+    "unsupervised": {
+        "n_concepts": 10,
+        "max_positions": 20000,
+        "thresholds": [0.5, 0.75],
+        "n_stability": 5,
+        "max_test_images": 0,
+    },
+    "supervised": {"features": "pooled", "n_repeats": 10, "n_random": 20},
+    "reference": {"measures": ["cka", "rsa", "procrustes", "regression"], "batch": 1000, "max_images": 5000},
+    "responses": {"kinds": ["fidelity", "tcav"], "max_images": 200},
+}
+
 
 def inputs(**changes: Any) -> dict[str, Any]:
     config = {
@@ -44,6 +63,7 @@ def inputs(**changes: Any) -> dict[str, Any]:
         },
         "axes": {"datasets": None, "models": None, "layers": None, "n_rotations": 2, "alphas": [0, 1]},
         "net2vec": NET2VEC,
+        "similarity": SIMILARITY,
         "dask": {"workers": 1},
         "preflight": {"refuse": True, "disk_gb": None, "mem_gb": None, "cores": None, "max_hours": None},
     }
@@ -212,6 +232,32 @@ def test_time_of_net2vec_by_hand() -> None:
     few, more = of_net2vec(), of_net2vec(layers_for_subsets=["l"])
     added = 7000 * 30 * 3 * 2 * 1.2e-5 + 2 * 7000 * 30 * 3 * 2 * 1.5e-8  # F = 2, 4 and F = 2; 1024 units there are not
     assert more.seconds - few.seconds == pytest.approx(added)
+
+
+def of_similarity(**section: Any) -> Stage:
+    config = {**inputs()["config"], "similarity": {**SIMILARITY, "datasets": None, **section}}
+    return by_name(estimate(**inputs(config=config)))["similarity"]
+
+
+def test_similarity_costs_nothing_unless_data_sets_are_named() -> None:
+    assert "similarity" not in by_name(estimate(**inputs()))
+    stage = of_similarity()
+    assert (stage.jobs, stage.images) == (3 + 2 + 1 + 2, 1000)  # layer; pairs, figures; answers; join and its figures
+    less = of_similarity(reference=SIMILARITY["reference"] | {"measures": []}, responses={"kinds": [], "max_images": 0})
+    assert (stage.jobs - less.jobs, stage.images) == (2, 1000)
+    assert less.seconds < stage.seconds
+    assert less.disk_mb == pytest.approx(stage.disk_mb - (300**2 * 4 + 300 * 512 * 4) / 1e6)
+
+
+def test_time_of_similarity_by_hand() -> None:
+    """1000 images, 300 of them compared; 512 units of 13 x 13 positions; the layer against itself."""
+    found = 10 * ((20000 + 10 * 20000) * 512 * 5e-8 + 300 * (169 * 2e-6 + 2 * 3e-6))
+    vectors = (10 + 20) * (200 * 4e-3 + 2 * 700 * 10 * 512 * 2e-8)
+    pairs = 300 * 100 * 2 * 100 * 1.2e-7 + 300 * 10 * (100 + 200) * 3e-8 + 300**2 * 100 * 3e-9
+    matched = 2 * 300**3 * 20 * 4e-9
+    answers = (200 * (3 + 10) + 3 * 300) * 0.03 * 4
+    rest = 1000**2 * 4e-7 + 10 + 8 * 2  # geometry, figures, starting the jobs
+    assert of_similarity().seconds == pytest.approx(found + vectors + pairs + matched + answers + rest)
 
 
 def test_what_is_not_dissected_costs_no_null() -> None:

@@ -368,6 +368,74 @@ def test_files_of_word_spaces_are_looked_for_before_the_dag(tmp_path: Path, monk
     assert given(glove | {"path": "$NOT_SET/glove.txt"}, datasets=[]).learned() == []  # off: nothing is asked of files
 
 
+SIMILARITY = {"datasets": ["scenes"]}
+NO_BASES = {"bases": SHEETS["bases"].splitlines()[0] + "\n"}
+
+
+def test_similarity_is_off_unless_data_sets_are_named(tmp_path: Path) -> None:
+    read = study(tmp_path)
+    assert read.compared() == read.compared_models() == read.compared_datasets() == read.answering() == []
+    assert read.config["similarity"]["unsupervised"]["thresholds"] == [0.5, 0.75]
+    assert read.config["similarity"]["supervised"]["alpha"] == 0.01
+
+
+def test_which_layers_are_compared_with_which(tmp_path: Path) -> None:
+    """A model's layers with its own and those of earlier rows; activations are needed whether dissected or not."""
+    read = study(tmp_path, NO_BASES, dissection={"models": []}, similarity=SIMILARITY)
+    first, both = [("18", "conv3"), ("18", "conv5")], [("18", "conv3"), ("18", "conv5"), ("random-18", "conv5")]
+    assert read.compared() == [("scenes", *place) for place in both]
+    assert read.compared_until("scenes", "18") == first
+    assert read.compared_until("scenes", "random-18") == both
+    assert read.extracted() == read.compared_models() == read.answering() == [("scenes", "18"), ("scenes", "random-18")]
+    read = study(tmp_path, NO_BASES, dissection={"models": []}, similarity=SIMILARITY | {"layers": ["conv3"]})
+    assert read.extracted() == [("scenes", "18")]
+    assert study(tmp_path, similarity=SIMILARITY | {"responses": {"kinds": []}}).answering() == []
+
+
+def test_a_detector_is_compared_but_has_no_class_scores(tmp_path: Path) -> None:
+    models = "model\tsource\tarchitecture\n18\ttorchvision\tssd300_vgg16\nrandom-18\tdemo\tplain\n"
+    read = study(tmp_path, {"models": models}, similarity=SIMILARITY)
+    assert read.compared_models() == [("scenes", "18"), ("scenes", "random-18")]
+    assert read.answering() == [("scenes", "random-18")]
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"datasets": ["scene"]}, "unknown dataset 'scene' in similarity.datasets; did you mean 'scenes'"),
+        ({"models": ["19"]}, "unknown model '19' in similarity.models; did you mean '18'"),
+        ({"layers": ["conv6"]}, "unknown layer 'conv6' in similarity.layers; did you mean 'conv5'"),
+        ({"models": ["random-18"], "layers": ["conv3"]}, "similarity: none of the models named has one of the layers"),
+        (
+            {"unsupervised": {"method": "nmff"}},
+            "similarity.unsupervised.method: 'nmff' is none of .*; did you mean 'nmf'",
+        ),
+        ({"unsupervised": {"thresholds": [1]}}, "similarity.unsupervised.thresholds.0: must be less than 1, got 1"),
+        ({"unsupervised": {"n_concepts": 33}}, "similarity.unsupervised.n_concepts"),
+        ({"supervised": {"alpha": 0}}, "similarity.supervised.alpha"),
+        ({"reference": {"measures": ["ckas"]}}, "similarity.reference.measures.0: 'ckas' is none of .*'cka'"),
+        ({"responses": {"kind": []}}, "unknown key 'kind' under 'similarity.responses'; did you mean 'kinds'"),
+    ],
+)
+def test_mistakes_about_similarity(tmp_path: Path, section: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        study(tmp_path, similarity=SIMILARITY | section)
+
+
+def test_similarity_needs_stored_activations_where_it_compares(tmp_path: Path) -> None:
+    layers = "model\tlayer\tmodule\tstore\n18\ta\tb\tnone\n18\tc\td\nrandom-18\ta\tb\tnone\n"
+    with pytest.raises(ValueError, match="layer 18 a: similarity needs store 'full', the sheet says 'none'"):
+        study(tmp_path, NO_BASES | {"layers": layers}, dissection={"models": []}, similarity=SIMILARITY)
+
+
+@pytest.mark.parametrize(("name", "message"), [("models", "figures of"), ("summary", "the table"), ("18_sfss", "'18'")])
+def test_a_model_cannot_be_called_as_another_table_of_similarity(tmp_path: Path, name: str, message: str) -> None:
+    sheets = {sheet: SHEETS[sheet].replace("random-18", name) for sheet in ("models", "layers")}
+    assert study(tmp_path, sheets).compared() == []
+    with pytest.raises(ValueError, match=f"model '{name}'.*{message}.*something else"):
+        study(tmp_path, sheets, similarity=SIMILARITY)
+
+
 def test_how_a_model_was_trained_is_free_text(tmp_path: Path) -> None:
     assert study(tmp_path).models["18"]["supervision"] == ""
     text = "model\tsource\tarchitecture\tsupervision\n18\tdemo\tplain\tlabels, 10 classes\nrandom-18\tdemo\tplain\t\n"

@@ -34,6 +34,17 @@ SECONDS = {
     "relate_layer": 5.0,  # nearest concepts, clusters, t-SNE of a layer
     "space_entry": 4e-9,  # an entry of the cosines of two spaces, a permutation
     "learned_figure_layer": 15.0,  # the figures of Net2Vec of a layer
+    "factorise_value": 5e-8,  # a sampled value (position, unit), a concept: NMF, 70 to 140 iterations
+    "map_position": 2e-6,  # a position of a test image, a concept: its map and the errors of the layer
+    "concept_mask": 3e-6,  # a concept map of a test image to its mask at a threshold, at S = 112
+    "vector": 4e-3,  # a concept's vector, a repeat: a linear SVM on a few hundred images, and the checks of it
+    "vector_value": 2e-8,  # a value (training image, unit) of it
+    "geometry_pair": 4e-7,  # a pair of test images: inner products and ranks
+    "concept_pair": 1.2e-7,  # two masks of a test image at a threshold, or the same shuffled, at S = 112
+    "pooled_pair": 3e-9,  # a pair of test images, two layers, a shuffle: CKA and RSA
+    "matched_pair": 4e-9,  # the third power of the test images (1,000 at most), two layers: Procrustes and regression
+    "profile_pair": 3e-8,  # a test image of a concept, two layers, a shuffle or a resample
+    "compared_figure_layer": 10.0,  # the figures of similarity of a layer
     "figure_layer": 4.0,  # galleries and bars of a layer
     "start_job": 2.0,  # Python, imports, model
 }
@@ -53,6 +64,15 @@ CONCEPTS = 200
 
 ACTIVE_SHARE = 0.45
 """Share of (image, unit) pairs with a value above the threshold at tau = 0.005 (last maps of SqueezeNet)."""
+
+REFIT_POSITIONS = 50_000
+"""Positions of a refit of a layer's concepts (`similarity.stability`)."""
+
+MATCHED_IMAGES = 1000
+"""Images that Procrustes and regression run over at most (`similarity.geometry`)."""
+
+MATCHED_SHUFFLES = 20
+"""Shuffles of their null at most."""
 
 BASE_MB = 700
 """Memory of a job that has imported what it needs (torch included) and read nothing."""
@@ -220,3 +240,95 @@ def learned_mb(n_units: int, section: Mapping[str, Any]) -> float:
 def embeddings_s(n_spaces: int, n_permutations: int) -> float:
     """Seconds of the distances between all pairs of spaces with their null."""
     return n_spaces**2 / 2 * CONCEPTS**2 * (n_permutations + 2) * SECONDS["space_entry"]
+
+
+def discovery_s(n_images: float, n_units: int, n_positions: int, mask_size: int, section: Mapping[str, Any]) -> float:
+    """Seconds of finding the concepts of a layer on one core, with their refits, maps and masks.
+
+    section : config section `similarity`. n_positions : of the layer's map.
+    """
+    options, share = section["unsupervised"], section["train_share"]
+    test = n_images * (1 - share)
+    test = min(test, options["max_test_images"] or test)
+    fitted = min(n_images * share * n_positions, options["max_positions"])
+    fitted += 2 * options["n_stability"] * min(fitted, REFIT_POSITIONS)
+    each = n_positions * SECONDS["map_position"]
+    each += len(options["thresholds"]) * SECONDS["concept_mask"] * (mask_size / 112) ** 2
+    return options["n_concepts"] * (fitted * n_units * SECONDS["factorise_value"] + test * each)
+
+
+def discovery_mem_mb(n_images: float, n_units: int, n_positions: int, *, workers: int) -> float:
+    """Megabytes of that job: of every worker its imports and the sampled positions, three times in single precision."""
+    rows = min(n_images * n_positions, 200_000) * n_units * 4 / 1e6
+    return BASE_MB + workers * (500 + 3 * rows)
+
+
+def discovered_mb(n_images: float, mask_size: int, section: Mapping[str, Any]) -> float:
+    """Megabytes that the concepts of a layer leave: a mask a test image, concept and threshold; pictures."""
+    options = section["unsupervised"]
+    masks = n_images * (1 - section["train_share"]) * options["n_concepts"] * len(options["thresholds"])
+    return masks * mask_size**2 / 8e6 + options["n_concepts"] * 0.25
+
+
+def profile_s(n_images: float, n_features: int, section: Mapping[str, Any]) -> float:
+    """Seconds of the vectors of all concepts of a layer on one core.
+
+    section : config section `similarity`. n_features : units, or values of all maps.
+    """
+    options = section["supervised"]
+    balanced = 2 * n_images * section["train_share"] * LABELS_PER_IMAGE
+    each = CONCEPTS * SECONDS["vector"] + balanced * n_features * SECONDS["vector_value"]
+    return (options["n_repeats"] + options["n_random"]) * each
+
+
+def profile_mem_mb(n_images: float, n_features: int, *, workers: int) -> float:
+    """Megabytes of that job: of every worker its imports and the features, read and in double precision."""
+    return BASE_MB + workers * (500 + n_images * n_features * 12 / 1e6)
+
+
+def profiles_mb(n_images: float, n_features: float, section: Mapping[str, Any]) -> float:
+    """Megabytes of the concept vectors of a layer, those of random labels beside them, and cosines of test images."""
+    options = section["supervised"]
+    vectors = n_features * (1 + options["n_random"] * (options["features"] == "pooled"))
+    return CONCEPTS * (4 * vectors + 10 * n_images * (1 - section["train_share"])) / 1e6
+
+
+def geometry_mb(n_images: float, n_units: int, section: Mapping[str, Any]) -> float:
+    """Megabytes that a layer leaves for CKA, RSA, Procrustes and regression: 8 a pair of test images of a batch."""
+    options = section["reference"]
+    test = n_images * (1 - section["train_share"])
+    batch = test if test <= options["max_images"] else options["batch"]
+    return (test * batch * 4 + min(test, MATCHED_IMAGES) * min(n_units, MATCHED_IMAGES) * 4) / 1e6
+
+
+def comparison_s(n_images: float, mask_size: int, section: Mapping[str, Any]) -> float:
+    """Seconds of comparing two layers on one core, every measure with its null.
+
+    section : config section `similarity`.
+    """
+    unsupervised, measures = section["unsupervised"], section["reference"]["measures"]
+    test, again = n_images * (1 - section["train_share"]), 1 + section["n_permutations"]
+    masks = test * unsupervised["n_concepts"] ** 2 * len(unsupervised["thresholds"]) * (mask_size / 112) ** 2
+    seconds = masks * again * SECONDS["concept_pair"]
+    seconds += test * LABELS_PER_IMAGE * (again + section["n_bootstrap"]) * SECONDS["profile_pair"]
+    pairs = test * min(test, section["reference"]["max_images"])
+    seconds += pairs * again * SECONDS["pooled_pair"] * bool({"cka", "rsa"} & set(measures))
+    matched = min(test, MATCHED_IMAGES) ** 3 * min(again, MATCHED_SHUFFLES)
+    return seconds + matched * SECONDS["matched_pair"] * len({"procrustes", "regression"} & set(measures))
+
+
+def comparison_mem_mb(n_images: float, mask_size: int, section: Mapping[str, Any], *, workers: int) -> float:
+    """Megabytes of that job: of every worker its imports, and masks and geometry of the layers of a tile."""
+    tile = discovered_mb(n_images, mask_size, section) + 3 * geometry_mb(n_images, MATCHED_IMAGES, section)
+    return BASE_MB + workers * (500 + 2 * tile)
+
+
+def responses_s(n_images: float, forward: float, n_layers: int, section: Mapping[str, Any]) -> float:
+    """Seconds of a model's answers to its concepts: passes for every layer and concept, a backward pass an image.
+
+    section : config section `similarity`. forward : seconds of a forward pass of one image.
+    """
+    options, test = section["responses"], n_images * (1 - section["train_share"])
+    replaced = min(test, options["max_images"] or test) * n_layers * (3 + section["unsupervised"]["n_concepts"])
+    passes = replaced * ("fidelity" in options["kinds"]) + 3 * test * ("tcav" in options["kinds"])
+    return passes * forward

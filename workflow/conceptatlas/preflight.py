@@ -25,6 +25,7 @@ from conceptatlas.costs import SECONDS
 from conceptatlas.datasets.index import format_of
 from conceptatlas.files import read_json, write_json
 from conceptatlas.preflight_net2vec import net2vec_stage
+from conceptatlas.preflight_similarity import similarity_stage
 from conceptatlas.preflight_table import Machine, Stage, size_text, table, time_text
 from conceptatlas.sheets import Row
 from conceptatlas.study_plan import is_asked
@@ -79,6 +80,7 @@ def estimate(
         *_layer_stages(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
         *_robustness_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}, perturbations),
         *net2vec_stage(config, data, layers, n_images, shapes, pairs),
+        *similarity_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
     ]
 
 

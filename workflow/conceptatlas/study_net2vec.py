@@ -13,7 +13,7 @@ from typing import Any
 
 from conceptatlas.naming import unknown
 from conceptatlas.sheets import expand_row, variables
-from conceptatlas.study_plan import NEEDS, Study
+from conceptatlas.study_plan import NEEDS, Study, unknown_names
 
 TAKEN = "models"
 """The folder of figures that join all models stands beside those of each."""
@@ -22,7 +22,7 @@ TAKEN = "models"
 def net2vec_mistakes(study: Study) -> Iterable[Exception | str]:
     """Everything wrong in the section; nothing is asked of the sheets or of files where it is off."""
     section = study.config["net2vec"]
-    wrong = list(_names(study))
+    wrong = list(unknown_names(study, "net2vec"))
     yield from wrong
     learned = study.learned()
     if not wrong and not learned and all(section[kind] != [] for kind in ("datasets", "models", "layers")):
@@ -40,18 +40,6 @@ def net2vec_mistakes(study: Study) -> Iterable[Exception | str]:
     if TAKEN in {model for _, model, _ in learned}:
         yield f"model {TAKEN!r}: figures of net2vec over all models take this name; call the model something else"
     yield from _word_spaces(section["word_spaces"])
-
-
-def _names(study: Study) -> Iterable[Exception]:
-    known = {
-        "datasets": list(study.datasets),
-        "models": list(study.models),
-        "layers": list(dict.fromkeys(layer for _, layer in study.layers)),
-    }
-    for kind, names in known.items():
-        for name in study.config["net2vec"][kind] or []:
-            if name not in names:
-                yield unknown(kind[:-1], name, names, where=f"net2vec.{kind}")
 
 
 def _subset_layers(study: Study) -> Iterable[Exception]:

@@ -5,12 +5,12 @@ Imported while Snakemake parses: standard library only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conceptatlas.models.rows import needs_calibration
-from conceptatlas.naming import shard_names
+from conceptatlas.models.rows import needs_calibration, why_no_scores
+from conceptatlas.naming import shard_names, unknown
 from conceptatlas.sheets import Row
 
 KEYS = {
@@ -22,7 +22,7 @@ KEYS = {
 }
 OPTIONAL = ("bases", "perturbations")
 """Sheets that may have no rows."""
-NEEDS = {"dissection": "full", "net2vec": "full"}
+NEEDS = {"dissection": "full", "net2vec": "full", "similarity": "full"}
 """What each analysis needs of the column `store` of a layer."""
 TASKS = ("segmentation", "classification")
 """What Net2Vec learns of a concept, in the order in which every file lists it."""
@@ -137,6 +137,35 @@ class Study:
         more = section["subsets"][task] if wanted is None or layer in wanted else []
         return sorted({1, *more})
 
+    def compared(self) -> list[tuple[str, str, str]]:
+        """The (dataset, model, layer) compared with each other (config section `similarity`); they need not be
+        dissected."""
+        return self._asked("similarity", [(dataset, model) for dataset in self.datasets for model in self.models])
+
+    def compared_datasets(self) -> list[str]:
+        """The data sets on which layers are compared."""
+        return list(dict.fromkeys(dataset for dataset, *_ in self.compared()))
+
+    def compared_models(self) -> list[tuple[str, str]]:
+        """The (dataset, model) pairs of which some layer is compared."""
+        return list(dict.fromkeys((dataset, model) for dataset, model, _ in self.compared()))
+
+    def compared_layers(self, dataset: str, model: str) -> list[str]:
+        """The layers of a model that are compared on a data set, in the order of the sheet."""
+        return [layer for d, m, layer in self.compared() if (d, m) == (dataset, model)]
+
+    def answering(self) -> list[tuple[str, str]]:
+        """The compared (dataset, model) pairs whose class scores are asked for (`similarity.responses`): all but
+        models that have none, as far as their rows tell."""
+        kinds = self.config["similarity"]["responses"]["kinds"]
+        return [(d, m) for d, m in self.compared_models() if kinds and not why_no_scores(self.models[m])]
+
+    def compared_until(self, dataset: str, model: str) -> list[tuple[str, str]]:
+        """The (model, layer) that a model's layers are compared with: those of all earlier rows of the sheet of models
+        and its own, which come last. A model at the end of the sheet changes nothing for those before it."""
+        models = [m for d, m in self.compared_models() if d == dataset]
+        return [(m, layer) for m in models[: models.index(model) + 1] for layer in self.compared_layers(dataset, m)]
+
     def _asked(self, section: str, pairs: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
         """Of (dataset, model) pairs, the (dataset, model, layer) that a section of the config asks for."""
         wanted = self.config[section]
@@ -149,7 +178,8 @@ class Study:
 
     def extracted(self) -> list[tuple[str, str]]:
         """The (dataset, model) pairs that some analysis needs activations of."""
-        wanted = set(self.dissected()) | {(d, m) for d, m, _, _ in self.bases} | set(self.learned_models())
+        wanted = {*self.dissected(), *self.learned_models(), *self.compared_models()}
+        wanted |= {(d, m) for d, m, _, _ in self.bases}
         return [(d, m) for d in self.datasets for m in self.models if (d, m) in wanted]
 
     def plain(self) -> dict[str, Any]:
@@ -169,3 +199,16 @@ def is_asked(section: Mapping[str, Any], **names: str) -> bool:
     True
     """
     return all(section[kind] is None or name in section[kind] for kind, name in names.items())
+
+
+def unknown_names(study: Study, section: str) -> Iterable[Exception]:
+    """Data sets, models and layers that a section of the config names and the sheets do not have."""
+    known = {
+        "datasets": list(study.datasets),
+        "models": list(study.models),
+        "layers": list(dict.fromkeys(layer for _, layer in study.layers)),
+    }
+    for kind, names in known.items():
+        for name in study.config[section][kind] or []:
+            if name not in names:
+                yield unknown(kind[:-1], name, names, where=f"{section}.{kind}")

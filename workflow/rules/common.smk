@@ -199,6 +199,44 @@ def subset_sizes(task):
     return of_job
 
 
+def models_compared(wildcards):
+    return [model for dataset, model in study.compared_models() if dataset == wildcards.dataset]
+
+
+def layers_compared(wildcards):
+    return study.compared_layers(wildcards.dataset, wildcards.model)
+
+
+def rows_compared(wildcards):
+    """Name and module of the layers of a model that are compared, in the order of the sheet."""
+    rows = [study.layers[wildcards.model, layer] for layer in layers_compared(wildcards)]
+    return [pick(row, ("layer", "module")) for row in rows]
+
+
+def places_compared(wildcards):
+    """[model, layer] of every layer compared on a data set, in the order of the sheets."""
+    return [[model, layer] for dataset, model, layer in study.compared() if dataset == wildcards.dataset]
+
+
+def places_until(wildcards):
+    """[model, layer] of every layer that a model's are compared with: earlier models' and its own, which come last."""
+    return [list(place) for place in study.compared_until(wildcards.dataset, wildcards.model)]
+
+
+def twins_compared(wildcards):
+    """Twins compared on the data set beside the model they are twins of."""
+    models = models_compared(wildcards)
+    rows = [study.models[model] for model in models if study.models[model]["twin_of"] in models]
+    return [pick(row, ("model", *TWIN_COLUMNS)) for row in rows]
+
+
+def comparison_options(wildcards):
+    section = study.config["similarity"]
+    own = pick(section, ("n_permutations", "n_bootstrap", "confidence"))
+    own |= pick(section["unsupervised"], ("thresholds",))
+    return own | pick(section["supervised"], ("correlation", "min_images_sfss"))
+
+
 # Files outside the study that the row of a job names: by content, so that moved or touched ones rerun nothing --------
 
 

@@ -184,6 +184,84 @@ def spaces_of_dataset(suffix):
     return of_job
 
 
+def flattened_shards(pattern):
+    """An input function: the files of all shards where CAVs are learned on whole maps; pooled features need none."""
+
+    def of_job(wildcards):
+        whole_maps = study.config["similarity"]["supervised"]["features"] == "flattened"
+        return in_shards(pattern)(wildcards) if whole_maps else []
+
+    return of_job
+
+
+def made_by_similarity(name):
+    """Whether a file of a layer is made: its geometry only where measures of pooled features are asked for."""
+    return name != "geometry.h5" or bool(study.config["similarity"]["reference"]["measures"])
+
+
+def compared_until(name):
+    """An input function: a file of every layer that a model's are compared with (see `places_until`)."""
+
+    def of_job(wildcards):
+        places = places_until(wildcards) if made_by_similarity(name) else []
+        return [f"<results>/similarity/{wildcards.dataset}/{model}/{layer}/{name}" for model, layer in places]
+
+    return of_job
+
+
+def compared_by_model(name):
+    """An input function: a file of every layer of a model that is compared, in the order of the sheet."""
+
+    def of_job(wildcards):
+        folder = f"<results>/similarity/{wildcards.dataset}/{wildcards.model}"
+        return [f"{folder}/{layer}/{name}" for layer in layers_compared(wildcards)]
+
+    return of_job
+
+
+def answered_for(kind, name):
+    """An input function: the same, where a kind of response is asked for."""
+
+    def of_job(wildcards):
+        asked = kind in study.config["similarity"]["responses"]["kinds"]
+        return compared_by_model(name)(wildcards) if asked else []
+
+    return of_job
+
+
+def compared_layers_of_dataset(name):
+    """An input function: the same for all layers compared on a data set."""
+
+    def of_job(wildcards):
+        folder = f"<results>/similarity/{wildcards.dataset}"
+        return [f"{folder}/{model}/{layer}/{name}" for model, layer in places_compared(wildcards)]
+
+    return of_job
+
+
+def compared_on_dataset(ending):
+    """An input function: a table of every model compared on a data set, in the order of the sheet."""
+
+    def of_job(wildcards):
+        return [f"<results>/similarity/{wildcards.dataset}/{model}{ending}" for model in models_compared(wildcards)]
+
+    return of_job
+
+
+def reports_until(wildcards):
+    """Model reports of the layers that a model's are compared with: where in their models they stand."""
+    return reports_of_places(places_until(wildcards))
+
+
+def reports_of_dataset(wildcards):
+    return reports_of_places(places_compared(wildcards))
+
+
+def reports_of_places(places):
+    groups = dict.fromkeys((model, study.layers[model, layer]["group"]) for model, layer in places)
+    return [f"<results>/models/{model}/{group}.json" for model, group in groups]
+
+
 # Files of the study
 
 
@@ -296,4 +374,16 @@ def net2vec_tables(wildcards):
 def net2vec_figures(wildcards):
     models = [f"<results>/figures/net2vec/{dataset}/{model}" for dataset, model in study.learned_models()]
     joined = [f"<results>/figures/net2vec/{dataset}/models" for dataset in study.learned_datasets()]
+    return models + joined
+
+
+def similarity_tables(wildcards):
+    joined = [f"<results>/similarity/{dataset}/summary.parquet" for dataset in study.compared_datasets()]
+    answers = [f"<results>/similarity/{dataset}/{model}_responses.parquet" for dataset, model in study.answering()]
+    return joined + answers
+
+
+def similarity_figures(wildcards):
+    models = [f"<results>/figures/similarity/{dataset}/{model}" for dataset, model in study.compared_models()]
+    joined = [f"<results>/figures/similarity/{dataset}/models" for dataset in study.compared_datasets()]
     return models + joined

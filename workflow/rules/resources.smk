@@ -189,6 +189,72 @@ def embeddings_runtime(wildcards):
     return 10 + int(3 * costs.embeddings_s(n_spaces, study.config["net2vec"]["n_permutations"]) / 60)
 
 
+def compared_features():
+    """Features of an image in a layer of 2048 units of 14 x 14 positions."""
+    return 2048 * (196 if study.config["similarity"]["supervised"]["features"] == "flattened" else 1)
+
+
+def discovery_mem_mb(wildcards):
+    """Memory of finding the concepts of a layer of 2048 units of 14 x 14 positions."""
+    return costs.discovery_mem_mb(images_of(wildcards), 2048, 196, workers=study.config["dask"]["workers"])
+
+
+def discovery_runtime(wildcards):
+    """Minutes."""
+    mask_size, section = study.datasets[wildcards.dataset]["mask_size"], study.config["similarity"]
+    seconds = costs.discovery_s(images_of(wildcards), 2048, 196, mask_size, section)
+    return 10 + int(3 * seconds / study.config["dask"]["workers"] / 60)
+
+
+def profile_mem_mb(wildcards):
+    """Memory of the concept vectors of a layer."""
+    return costs.profile_mem_mb(images_of(wildcards), compared_features(), workers=study.config["dask"]["workers"])
+
+
+def profile_runtime(wildcards):
+    """Minutes."""
+    seconds = costs.profile_s(images_of(wildcards), compared_features(), study.config["similarity"])
+    return 10 + int(3 * seconds / study.config["dask"]["workers"] / 60)
+
+
+def geometry_mem_mb(wildcards):
+    """Memory of the pooled features of a layer, and three times what they leave."""
+    left = costs.geometry_mb(images_of(wildcards), 2048, study.config["similarity"])
+    return costs.BASE_MB + images_of(wildcards) * 2048 * 12 / 1e6 + 3 * left
+
+
+def geometry_runtime(wildcards):
+    """Minutes."""
+    return 10 + int(3 * images_of(wildcards) ** 2 * costs.SECONDS["geometry_pair"] / 60)
+
+
+def comparison_mem_mb(wildcards):
+    """Memory of comparing the layers of a model."""
+    mask_size, workers = study.datasets[wildcards.dataset]["mask_size"], study.config["dask"]["workers"]
+    return costs.comparison_mem_mb(images_of(wildcards), mask_size, study.config["similarity"], workers=workers)
+
+
+def comparison_runtime(wildcards):
+    """Minutes: its layers with each other and with those of earlier models."""
+    n_pairs = len(places_until(wildcards)) * len(layers_compared(wildcards))
+    mask_size = study.datasets[wildcards.dataset]["mask_size"]
+    seconds = n_pairs * costs.comparison_s(images_of(wildcards), mask_size, study.config["similarity"])
+    return 10 + int(3 * seconds / study.config["dask"]["workers"] / 60)
+
+
+def response_mem_mb(wildcards):
+    """Memory of the forward pass, of a backward pass beside it, and of the concepts of its layers."""
+    size, batch = input_size(wildcards), study.config["extraction"]["batch"]
+    return forward_mem_mb(wildcards) + costs.level_mb("fgsm", size, batch) + 100 * len(layers_compared(wildcards))
+
+
+def response_runtime(wildcards):
+    """Minutes."""
+    n_layers, section = len(layers_compared(wildcards)), study.config["similarity"]
+    seconds = costs.responses_s(images_of(wildcards), costs.forward_s(input_size(wildcards)), n_layers, section)
+    return 10 + int(3 * seconds / study.config["extraction"]["inference_threads"] / 60)
+
+
 def gpu_resources(section="extraction"):
     """`gpu` stands on GPU rules only: to the Kubernetes executor even `gpu: 0` is a request for one."""
     if study.config[section]["device"] != "cuda":

@@ -58,6 +58,12 @@ rule net2vec:
     localrule: True
 
 
+rule similarity:
+    input:
+        similarity_tables,
+    localrule: True
+
+
 rule figures:
     input:
         dissection_figures,
@@ -65,6 +71,7 @@ rule figures:
         axes_figures,
         principal_figures,
         net2vec_figures,
+        similarity_figures,
     localrule: True
 
 
@@ -152,6 +159,8 @@ rule write_run_record:
         principal_figures=principal_figures,
         net2vec=net2vec_tables,
         net2vec_figures=net2vec_figures,
+        similarity=similarity_tables,
+        similarity_figures=similarity_figures,
     output:
         run_record="<results>/run_record.json",
     log:

@@ -12,6 +12,8 @@ from conceptatlas.similarity import comparison
 from conceptatlas.similarity.comparison import compare_models, cut_tiles
 from conceptatlas.similarity.geometry import assign_batches, choose_images
 from conceptatlas.similarity.geometry_file import read_geometry
+from conceptatlas.similarity.joining import join_similarity
+from conceptatlas.tables import read_table
 from tiny_comparison import COMPARE, ComparedStudy, boxes
 from tiny_profiles import any_images
 
@@ -259,3 +261,21 @@ def test_intervals_hold_the_value(second):
         row = second.row(measure, "first/noise", "second/shuffled")
         assert row["low"] < row["high"], measure
         assert row["low"] - 0.1 < row["value"] < row["high"] + 0.1, measure
+
+
+def test_the_comparisons_of_all_models_join(study, second, tmp_path):
+    first = study.compare("first", order=[0, 1])
+    join_similarity(
+        dataset="d", tables=[one.files["table"] for one in (first, second)],
+        concept_tables=[one.files["concept_pairs"] for one in (first, second)],
+        sfss_tables=[one.files["sfss_pairs"] for one in (first, second)], profile_tables=[], places=study.places,
+        twins=[], out=tmp_path / "summary.parquet", options={"n_permutations": 19}, seed=0,
+    )  # fmt: skip
+    summary = read_table(tmp_path / "summary.parquet")
+    alone = summary[summary["fact"] == "only_in_one"]
+    found = set(zip(alone["layer_a"], alone["concept"], strict=True))
+    assert not {(layer, str(c)) for layer in ("layer", "copy") for c in range(4)} & found
+    assert len({concept for layer, concept in found if layer == "noise"}) >= 2
+    spread = summary[(summary["fact"] == "propagation") & (summary["measure"] == "sfss")]
+    assert spread["model_a"].tolist() == ["first", "second"]
+    assert spread["value"].iloc[0] == pytest.approx(first.value("sfss", "first/layer", "first/noise"))

@@ -131,7 +131,7 @@ def test_fewer_directions_than_concepts(method: str) -> None:
 
 
 def test_an_unknown_method_is_named() -> None:
-    with pytest.raises(ValueError, match="unknown method 'nnmf' in similarity.unsupervised; did you mean 'nmf'"):
+    with pytest.raises(ValueError, match=r"unknown method 'nnmf' in similarity.unsupervised; did you mean 'nmf'"):
         find_components(np.ones((3, 3)), "nnmf", n_concepts=2, seed=0)
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from conceptatlas.datasets.labelled_images import read_images
 from conceptatlas.files import atomic_path
 from conceptatlas.parallel import parallel_map
+from conceptatlas.similarity.compared_files import Place, check_files, places_of
 from conceptatlas.similarity.discovered_file import read_discovered
 from conceptatlas.similarity.geometry_file import read_geometry
 from conceptatlas.similarity.pair_tables import (
@@ -44,22 +45,6 @@ Array = np.ndarray[Any, Any]
 LAYERS_A_SIDE = 4
 """Layers on a side of the largest tile."""
 TILES_PER_THREAD = 4
-
-
-class Place(NamedTuple):
-    """A layer and its files; a file is "" where its analysis is off."""
-
-    model: str
-    layer: str
-    depth: float
-    discovered: str
-    profiles: str
-    geometry: str
-
-    @property
-    def name(self) -> str:
-        """Model and layer: seeds and messages know the layer by it."""
-        return f"{self.model}/{self.layer}"
 
 
 class Tile(NamedTuple):
@@ -113,7 +98,7 @@ def compare_models(
     ValueError
         if the lists do not belong together, or two layers saw different images (both are named).
     """
-    layers = _places(model, places, discovered, profiles, geometries)
+    layers = places_of(model, places, discovered, profiles, geometries)
     check_files(layers, tuple(float(t) for t in options["thresholds"]))
     wanted = wanted_pairs(layers, model)
     tiles = cut_tiles(wanted, side=_side(layers, len(wanted), threads, mem_mb))
@@ -142,31 +127,6 @@ def cut_tiles(pairs: list[tuple[int, int]], *, side: int) -> list[list[tuple[int
     for i, j in pairs:
         tiles.setdefault((i // side, j // side), []).append((i, j))
     return list(tiles.values())
-
-
-def check_files(layers: list[Place], thresholds: tuple[float, ...]) -> None:
-    """Raise ValueError, naming two layers, unless all files are of the same images; also for other thresholds."""
-    for kind in ("discovered", "profiles", "geometry"):
-        seen: tuple[Place, str, Any] | None = None
-        for place in layers:
-            path = getattr(place, kind)
-            if not path:
-                continue
-            with _opened(path) as file:
-                digest, size = str(file.attrs["images_digest"]), file.attrs.get("size")
-                held = tuple(float(t) for t in file.attrs.get("thresholds", ()))
-                n_images = len(file["test_images"])
-            if kind == "discovered" and held != thresholds:
-                raise ValueError(f"{path}: masks at thresholds {list(held)}, the study asks for {list(thresholds)}; "
-                                 "delete it and run again")  # fmt: skip
-            if seen is None:
-                seen = place, digest, (n_images, size)
-            elif (digest, (n_images, size)) != seen[1:]:
-                raise ValueError(
-                    f"{seen[0].name} and {place.name} saw different images ({kind}: {seen[2][0]} and {n_images} test "
-                    f"images, digests {seen[1]} and {digest}): layers are compared on the same images in the same "
-                    f"order; run {seen[0].name} or {place.name} again"
-                )
 
 
 def compare_tile(tile: Tile) -> list[PairFound]:
@@ -211,23 +171,6 @@ def _concepts(tile: Tile, comparing: Comparing) -> list[PairUcs]:
     return compare_concepts(layers, tile.pairs, thresholds, comparing)
 
 
-def _places(
-    model: str, places: list[list[Any]], discovered: list[str], profiles: list[str], geometries: list[str]
-) -> list[Place]:
-    lists = {"discovered": discovered, "profiles": profiles, "geometries": geometries}
-    for name, paths in lists.items():
-        if paths and len(paths) != len(places):
-            raise ValueError(f"{name}: {len(paths)} files for {len(places)} layers; expected one a layer")
-    own = [place[0] == model for place in places]
-    if not any(own) or own != sorted(own):
-        raise ValueError(f"model {model} must come last among the layers it is compared with, got {places}")
-    files = [[str(path) for path in paths] or [""] * len(places) for paths in lists.values()]
-    return [
-        Place(str(m), str(layer), float(depth), *paths)
-        for (m, layer, depth), *paths in zip(places, *files, strict=True)
-    ]
-
-
 def _side(layers: list[Place], n_pairs: int, threads: int, mem_mb: int) -> int:
     """Layers on a side of a tile: few enough that workers have several tiles each and a tile fits into memory."""
     side = min(LAYERS_A_SIDE, max(1, math.isqrt(n_pairs // (TILES_PER_THREAD * max(threads, 1)))))
@@ -251,15 +194,6 @@ def _two_layers(dataset: str, a: Place, b: Place) -> dict[str, Any]:
         "dataset": dataset, "model_a": a.model, "layer_a": a.layer, "depth_a": a.depth, "model_b": b.model,
         "layer_b": b.layer, "depth_b": b.depth,
     }  # fmt: skip
-
-
-def _opened(path: str) -> Any:
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        if not Path(path).exists():
-            raise
-        raise ValueError(f"{path}: does not open ({error}); delete it and run again") from None
 
 
 def _write_matrices(

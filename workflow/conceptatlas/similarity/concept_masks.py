@@ -1,7 +1,7 @@
 """Masks of concepts: maps normalised, upsampled in the study's geometry, and binarised at every threshold (BT).
 
-normalise: dataset   a map over its concept's peak: the value that a share 1 - quantile of the test images' cells
-                     exceeds, so an image without the concept has an empty mask
+normalise: dataset   a map over its concept's peak, the value that a share 1 - quantile of the test images' cells
+                     exceeds: an image without the concept has an empty mask
 normalise: image     a map over its own maximum (ICE, and what the comparison of layers printed): every image in which
                      the map is above 0 anywhere has a mask, whether the concept is there or not
 
@@ -35,14 +35,15 @@ _IMAGES_AT_ONCE = 64
 def peaks(maps: Array, counted: Array, *, quantile: float) -> Array:
     """The normaliser of every concept, float64 (concept,): the (m+1)-th largest value of its map, m = floor((1-q) n).
 
-    maps : float32 (image, concept, height, width). counted : bool (image, cell). Where the quantile is 0 (a concept in
-    fewer cells than that) the maximum is taken; NaN for a map that is 0 everywhere.
+    maps : float32 (image, concept, height, width). counted : bool (image, cell), the n cells that are not padding.
+    Where the quantile is 0 (a concept in fewer cells than that) the maximum is taken; NaN for a map that is 0
+    everywhere.
     """
     n = int(counted.sum())
     out = np.full(maps.shape[1], np.nan)
     m = min(int((1 - Fraction(str(quantile))) * n), max(n - 1, 0))
     for c in range(maps.shape[1]):
-        values = np.asarray(maps[:, c]).reshape(len(maps), -1)[counted]
+        values = np.asarray(maps[:, c]).reshape(counted.shape)[counted]
         highest = float(values.max(initial=0))
         if highest > 0:
             value = float(np.partition(values, n - 1 - m)[n - 1 - m])

@@ -16,12 +16,12 @@ Array = np.ndarray[Any, Any]
 
 
 def concept_rows(
-    described: dict[str, Any], own: Factors, found: Discovered, projected: Projected, stability: dict[str, Array],
-    peak: Array, options: dict[str, Any], grid: Grid,
+    described: dict[str, Any], own: Factors, found: Discovered, projected: Projected, columns: dict[str, Array],
+    options: dict[str, Any], grid: Grid,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Rows of discovered.parquet, a dictionary a concept.
 
-    described : columns that are known already. own, stability : of the factorisations. peak : float64 (concept,).
+    described : columns that are known already. own : the factorisation. columns : values (concept,) by column.
     """
     squares, n_cells = float(projected.squares.sum()), int(projected.cells.sum())
     missing = float("nan")
@@ -53,11 +53,10 @@ def concept_rows(
                 "concept": c,
                 "reason": _reason(c, own, found),
                 "share_active": projected.active[:, c].sum() / n_cells if there and n_cells else missing,
-                "peak": peak[c],
                 "share_of_activation": own.share[c] if there else missing,
                 "error_without": without[c] if there else missing,
             }
-            | {name: values[c] for name, values in stability.items()}
+            | {name: values[c] for name, values in columns.items()}
             | {empty_column(t): int(empty[i, c]) for i, t in enumerate(found.thresholds)}
         )
     return rows

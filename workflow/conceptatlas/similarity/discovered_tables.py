@@ -20,9 +20,11 @@ _BEFORE = [
     Column("n_positions", "positions sampled from them (valid cells that are not padding)", "positions"),
     Column("n_test", "validation images with a concept map, in which nothing was fitted", "images"),
     Column("share_active", "share of the test images' cells in which the concept map is above 0"),
-    Column("peak", "normaliser of `normalise: dataset`: the quantile of the concept map over the test images' cells "
-           "(the m+1-th largest value, m = floor((1 - quantile) n)), or the maximum where that is 0; missing under "
-           "`normalise: image`, where every map is divided by its own maximum"),
+    Column("peak", "normaliser of `normalise: dataset`: the quantile of the concept map over the n cells of the test "
+           "images (the m+1-th largest value, m = floor((1 - quantile) n)), or its maximum where that is 0; missing "
+           "under `normalise: image`, where every map is divided by its own maximum"),
+    Column("fit_maximum", "largest value of the concept map at the sampled positions of the fit images; test values "
+           "up to a millionth of it are rounding and count as 0. Far above peak: the concept hardly generalises"),
     Column("share_of_activation", "share of the sampled positions' squared activations that the concept's own term "
            "holds; kmeans: share of positions in the cluster; pca: share of the variance"),
     Column("reconstruction_error", "sum of squared differences between the layer and its reconstruction from all "

@@ -32,9 +32,9 @@ from conceptatlas.similarity.discovered_file import (
 )
 from conceptatlas.similarity.discovered_rows import concept_rows
 from conceptatlas.similarity.discovered_tables import discovered_columns, discovered_frame
-from conceptatlas.similarity.factorisation import METHODS, Factors
+from conceptatlas.similarity.factorisation import METHODS, Factors, load_rows
 from conceptatlas.similarity.nnls_kernel import MOST_COMPONENTS
-from conceptatlas.similarity.projecting import PROJECTIONS, Basis, Projected, project_images
+from conceptatlas.similarity.projecting import PROJECTIONS, Basis, Projected, maps_of_rows, project_images
 from conceptatlas.similarity.sampled_positions import sample_positions
 from conceptatlas.similarity.stability import (
     REFIT_POSITIONS,
@@ -49,6 +49,9 @@ from conceptatlas.tables import write_table
 logger = logging.getLogger(__name__)
 
 Array = np.ndarray[Any, Any]
+
+NOISE = 1e-6
+"""Map values up to this share of a concept's maximum on the fit images are rounding: components are float32."""
 
 
 def discover_concepts(
@@ -111,13 +114,13 @@ def discover_concepts(
                 method=options["method"], projection=options["projection"], normalise=options["normalise"],
                 rectify=basis.rectify, **described,
             )  # fmt: skip
-            projected, peak = _measure(
+            projected, values = _measure(
                 part, opened, test, basis, grid, options, annotations, folder, threads=threads, mem_mb=mem_mb
             )
     found = read_discovered(discovered)
     counted = {"n_fit": len(np.unique(image)), "n_positions": len(image), "split": split.source, "seed": seed}
     counted["n_refit"] = min(len(image), REFIT_POSITIONS)
-    rows = concept_rows(described | counted, own, found, projected, stability, peak, options, grid)
+    rows = concept_rows(described | counted, own, found, projected, stability | values, options, grid)
     _say(rows, f"{model} {layer}")
     thresholds = options["thresholds"]
     write_table(table, discovered_frame(rows, thresholds), columns=discovered_columns(thresholds))
@@ -181,27 +184,27 @@ def _basis(own: Factors, options: dict[str, Any]) -> Basis:
 def _measure(
     part: Path, opened: list[Shard], test: Array, basis: Basis, grid: Grid, options: dict[str, Any],
     annotations: list[str], folder: Path, *, threads: int, mem_mb: int,
-) -> tuple[Projected, Array]:  # fmt: skip
-    """Maps, peaks and masks of the test images, written to discovered.h5; what was measured, and every peak."""
+) -> tuple[Projected, dict[str, Array]]:  # fmt: skip
+    """Maps, peaks and masks of the test images, written to discovered.h5; what was measured, and columns of values."""
     shape = opened[0].shape[1:]
     ignore = read_ignore(annotations, test)
     counted = counted_cells(ignore, n_images=len(test), shape=shape, size=grid.shape[0])
     np.save(folder / "counted.npy", counted)
+    highest = maps_of_rows(basis, load_rows(folder / "rows.npy")).max(axis=0, initial=0).astype(np.float64)
     projected = project_images(
-        folder / "maps.npy", opened, test, folder / "counted.npy", basis, threads=threads, mem_mb=mem_mb
-    )
-    peak = np.full(len(basis.components), np.nan)
+        folder / "maps.npy", opened, test, folder / "counted.npy", basis, noise=NOISE * highest, threads=threads,
+        mem_mb=mem_mb,
+    )  # fmt: skip
+    peak, divisors = np.full(len(basis.components), np.nan), projected.maxima
     if options["normalise"] == "dataset":
         peak = peaks(np.load(folder / "maps.npy", mmap_mode="r"), counted, quantile=options["quantile"])
         divisors = np.broadcast_to(np.nan_to_num(peak), projected.maxima.shape)
-    else:
-        divisors = projected.maxima
     areas = write_masks(
         part, folder / "maps.npy", test, divisors, options["thresholds"], grid, annotations, threads=threads,
         mem_mb=mem_mb,
     )  # fmt: skip
     finish_discovered(part, areas=areas, peaks=peak, maxima=projected.maxima)
-    return projected, peak
+    return projected, {"peak": peak, "fit_maximum": highest}
 
 
 def _say(rows: list[dict[str, Any]], place: str) -> None:

@@ -84,14 +84,17 @@ CONCEPT_PAIR_COLUMNS = [
 ]  # fmt: skip
 
 FACTS = {
-    "position": "(s - floor) / (ceiling - floor) of a pair: floor and ceiling are the similarity of layer_a to the "
-                "same layer of its model's random twin and of its other-seed twin",
-    "propagation": "mean SFSS of consecutive layers of a model",
+    "position": "(s - floor) / (ceiling - floor) for s of layer_a and layer_b: floor and ceiling are the similarity of "
+                "layer_a to the layer of its name in its model's random twin and in its other-seed twin; 0 = as far "
+                "apart as from random weights, 1 = as near as another seed comes",
+    "propagation": "mean SFSS of consecutive layers of a model, evenly spaced in relative depth, as many in every "
+                   "model",
     "recognising_layers": "layers of a model that recognise a concept",
     "agreement": "Spearman correlation of two measures over pairs of different layers",
-    "depth": "Spearman correlation of a measure with the difference in relative depth over pairs of different layers",
-    "only_in_one": "a discovered concept without a matched partner above chance's 95 % point in any layer of the other "
-                   "model",
+    "depth": "Spearman correlation of a measure with the difference in relative depth over pairs of different layers: "
+             "all pairs, those within a model, those between two models",
+    "only_in_one": "a discovered concept that has no partner above chance's 95 % point in any layer of another model "
+                   "(first threshold)",
 }  # fmt: skip
 """What a row of summary.parquet says."""
 
@@ -108,14 +111,19 @@ SUMMARY_COLUMNS = [
     Column("layer_b", "that model's layer; empty where the row is about no single layer"),
     Column("concept", "concept of the vocabulary, or the number of a discovered concept of layer_a"),
     Column("category", "primary category of a concept of the vocabulary"),
-    Column("value", "position; mean SFSS; number of layers; correlation; best UCS found in the other model"),
-    Column("low", "lower end of its interval (recognising_layers: relative depth of the first layer)"),
-    Column("high", "upper end of its interval (recognising_layers: relative depth of the last layer; only_in_one: the "
-           "chance's 95 % point of the best match)"),
-    Column("floor", "similarity to the random twin"),
-    Column("ceiling", "similarity to the other-seed twin"),
-    Column("n", "pairs, layers or concepts behind the value"),
-    Column("n_total", "of how many; the others are undefined"),
+    Column("value", "position; mean SFSS; number of layers; correlation; best UCS of a matched partner in the other "
+           "model"),
+    Column("low", "position: of the lower end of the similarity's interval, floor and ceiling as they are; "
+           "recognising_layers: relative depth of the first such layer"),
+    Column("high", "position: of the upper end; recognising_layers: relative depth of the last such layer; "
+           "only_in_one: the point of chance that the best partner stays below"),
+    Column("floor", "similarity to the random twin (position)"),
+    Column("ceiling", "similarity to the other-seed twin (position)"),
+    Column("p", "depth: (1 + permutations of the layers' depths within their models whose correlation is at most the "
+           "observed) / (1 + R)"),
+    Column("n", "pairs, layers or concepts behind the value; only_in_one: 0"),
+    Column("n_total", "of how many: the others are undefined or, for layers, do not recognise the concept or hold no "
+           "partner"),
     Column("reason", "why the value is missing; empty where there is one"),
 ]  # fmt: skip
 

@@ -1,8 +1,10 @@
 """CKA, RSA, Procrustes and regression of pairs of layers, from their geometry files: values, intervals, chance.
 
 Intervals resample 32 blocks of images with everything fitted kept as it is: the centring of CKA, the ranks of RSA, the
-rotation of Procrustes, the coefficients of the regression. Chance shuffles the images of the layer whose name sorts
-last (of the target for regression), within sources and batches. What one layer gives is computed once for its pairs.
+rotation of Procrustes, the coefficients of the regression. The values of the last two depend on the number of images;
+their intervals say how they scatter at this number, not what many images would give. Chance shuffles the images of the
+layer whose name sorts last (of the target for regression), within sources and batches. What one layer gives is computed
+once for its pairs.
 """
 
 from __future__ import annotations

@@ -106,6 +106,8 @@ def read_profiles(path: str | Path) -> ConceptProfiles:
     ValueError
         for a file that does not open.
     """
+    about: dict[str, Any]
+    arrays: dict[str, Any]
     try:
         with h5py.File(path, "r") as file:
             about = {name: str(file.attrs[name]) for name in ("dataset", "model", "layer", "images_digest")}
@@ -115,5 +117,5 @@ def read_profiles(path: str | Path) -> ConceptProfiles:
         if not Path(path).exists():
             raise
         raise ValueError(f"{path}: no readable file of concept profiles ({error}); delete it and run again") from None
-    mapped = {name: map_dataset(path, name) for name in ("cosines", "balanced", "present")}
+    mapped: dict[str, Any] = {name: map_dataset(path, name) for name in ("cosines", "balanced", "present")}
     return ConceptProfiles(str(path), **about, concepts=concepts, categories=categories, **arrays, **mapped)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from conceptatlas.activations.store import Shard
 from conceptatlas.naming import unknown
@@ -28,6 +29,7 @@ from conceptatlas.similarity.sampled_positions import new_array
 Array = np.ndarray[Any, Any]
 
 PROJECTIONS = ("nnls", "dot")
+_ROWS_AT_ONCE = 4096
 _WORK_PER_TASK = 2**28  # products of a task: about a second
 
 
@@ -121,6 +123,17 @@ def reconstruct(basis: Basis, maps: Array) -> Array:
     return out
 
 
+def maps_of_rows(basis: Basis, rows: Array) -> Array:
+    """Concept maps, float32 (position, concept), at sampled positions, rows (position, unit); in fixed blocks."""
+    out = np.empty((len(rows), len(basis.components)), dtype=np.float32)
+    with threadpool_limits(1):
+        for first in range(0, len(rows), _ROWS_AT_ONCE):
+            part = slice(first, first + _ROWS_AT_ONCE)
+            products = basis.products(basis.prepare(np.asarray(rows[part]).T))
+            out[part] = basis.maps(products, basis.coefficients(products))
+    return out
+
+
 class Projected(NamedTuple):
     """What was measured on the way, per image, over the cells that count.
 
@@ -145,16 +158,19 @@ class _Task(NamedTuple):
     row: int
     counted: Path
     basis: Basis
+    noise: Array
     out: Path
 
 
 def project_images(
-    path: Path, shards: list[Shard], images: Array, counted: Path, basis: Basis, *, threads: int = 1, mem_mb: int = 2000
-) -> Projected:
+    path: Path, shards: list[Shard], images: Array, counted: Path, basis: Basis, *, noise: Array, threads: int = 1,
+    mem_mb: int = 2000,
+) -> Projected:  # fmt: skip
     """Write the concept maps of images to `path`, float32 .npy (image, concept, height, width).
 
     images : int64, image_index, ascending. counted : .npy bool (image, cell) of these images, cells that are not
-    padding. Sums are over one image each: any cut into tasks gives the same bits.
+    padding. noise : float (concept,), map values up to this are rounding and become 0 (a trace of 1e-9 of a concept
+    would be a mask under `normalise: image`). Sums are over one image each: any cut into tasks gives the same bits.
 
     Raises
     ------
@@ -165,7 +181,7 @@ def project_images(
     new_array(path, (len(images), len(basis.components), height, width), "float32")
     step = max(1, _WORK_PER_TASK // (n_units * height * width * max(len(basis.components), 1)))
     tasks = [
-        _Task(shard, images[row : min(row + step, last)], row, counted, basis, path)
+        _Task(shard, images[row : min(row + step, last)], row, counted, basis, noise, path)
         for shard, (first, last) in zip(shards, _rows(shards, images), strict=True)
         for row in range(first, last, step)
     ]
@@ -205,7 +221,8 @@ def _project(task: _Task) -> Projected:
         prepared = basis.prepare(stored)
         products = basis.products(prepared)
         coefficients = basis.coefficients(products)
-        values = basis.maps(products, coefficients).astype(np.float32)
+        values = basis.maps(products, coefficients)
+        values = np.where(values > task.noise, values, 0).astype(np.float32)
         out[task.row + n] = values.T.reshape(out.shape[1:])
         found.negative[n] = bool((stored < 0)[:, count].any())
         found.cells[n] = count.sum()

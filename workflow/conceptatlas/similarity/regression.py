@@ -24,11 +24,15 @@ N_FOLDS = 5
 
 
 class Predictor(NamedTuple):
-    """A layer as predictor of others. residual : I - H, baseline : I - M with M the mean of the training images of each
-    image's fold; float64 (image, image)."""
+    """A layer as predictor of others.
+
+    residual : I - H; baseline : I - M with M the mean of the training images of each image's fold; float64 (image,
+    image). squares : R^T R of both, as diagonal (image,) and triangle (entry,), for shuffled targets.
+    """
 
     residual: Array
     baseline: Array
+    squares: list[tuple[Array, Array]]
 
 
 def folds_of(ids: list[str], blocks: Array, *, seed: int, n_folds: int = N_FOLDS) -> Array:
@@ -67,7 +71,9 @@ def predictor(x: Array, folds: Array, *, ridge: float, n_units: int) -> Predicto
             H[np.ix_(held, kept)] = _weights(learn, judge, weight)
     H += M
     eye = np.eye(n)
-    return Predictor(eye - H, eye - M)
+    residual, baseline = eye - H, eye - M
+    squares = [R.T @ R for R in (residual, baseline)]
+    return Predictor(residual, baseline, [(np.diagonal(square).copy(), upper(square)) for square in squares])
 
 
 def explained(predicting: Predictor, target: Array) -> tuple[Array, Array]:
@@ -91,12 +97,11 @@ def shuffled(predicting: Predictor, target: Array, shuffles: Array) -> Array:
     RSS = sum_ij (R^T R)_ij G_p(i)p(j) with R = I - H and G the target's Gram matrix; the same for TSS.
     """
     gram = target @ target.T
-    images = [np.arange(len(gram))]
-    sums = []
-    for matrix in predicting:
-        square = matrix.T @ matrix
-        off = 2 * shuffled_products(upper(square), upper(gram), images, shuffles)
-        sums.append(off + (np.diagonal(square)[None] * np.diagonal(gram)[shuffles]).sum(axis=1))
+    images, pairs, own = [np.arange(len(gram))], upper(gram), np.diagonal(gram)
+    sums = [
+        2 * shuffled_products(triangle, pairs, images, shuffles) + own[shuffles] @ diagonal
+        for diagonal, triangle in predicting.squares
+    ]
     rss, tss = sums
     return 1 - np.divide(rss, tss, out=np.full(len(rss), np.nan), where=tss > 0)
 

@@ -52,6 +52,7 @@ def _block_products(a: Array, b: Array, blocks: Array, out: Array) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _shuffled_products(a: Array, b: Array, shuffles: Array, out: Array) -> None:
+    """shuffles : uint32, so that indices need no look at their sign."""
     n = b.shape[0]
     for r in range(shuffles.shape[0]):
         p = shuffles[r]
@@ -60,16 +61,16 @@ def _shuffled_products(a: Array, b: Array, shuffles: Array, out: Array) -> None:
         for i in range(n):
             row = b[p[i]]
             length = n - i - 1
+            mine, theirs = a[at : at + length], p[i + 1 :]
             s0 = s1 = s2 = s3 = 0.0
             whole = length - length % 4
             for k in range(0, whole, 4):
-                j = i + 1 + k
-                s0 += np.float64(a[at + k]) * np.float64(row[p[j]])
-                s1 += np.float64(a[at + k + 1]) * np.float64(row[p[j + 1]])
-                s2 += np.float64(a[at + k + 2]) * np.float64(row[p[j + 2]])
-                s3 += np.float64(a[at + k + 3]) * np.float64(row[p[j + 3]])
+                s0 += np.float64(mine[k]) * np.float64(row[theirs[k]])
+                s1 += np.float64(mine[k + 1]) * np.float64(row[theirs[k + 1]])
+                s2 += np.float64(mine[k + 2]) * np.float64(row[theirs[k + 2]])
+                s3 += np.float64(mine[k + 3]) * np.float64(row[theirs[k + 3]])
             for k in range(whole, length):
-                s0 += np.float64(a[at + k]) * np.float64(row[p[i + 1 + k]])
+                s0 += np.float64(mine[k]) * np.float64(row[theirs[k]])
             total += (s0 + s1) + (s2 + s3)
             at += length
         out[r] += total
@@ -98,10 +99,11 @@ def shuffled_products(a: Array, b: Array, batches: list[Array], shuffles: Array)
     """
     out = np.zeros(len(shuffles))
     for entries, images in zip(_cut(len(a), batches), batches, strict=True):
-        place = np.full(shuffles.shape[1], -1, dtype=np.int64)
-        place[images] = np.arange(len(images))
+        outside = len(images)
+        place = np.full(shuffles.shape[1], outside, dtype=np.uint32)
+        place[images] = np.arange(outside)
         inside = place[shuffles[:, images]]
-        if inside.size and inside.min() < 0:
+        if inside.size and inside.max() >= outside:
             raise ValueError("a shuffle moves an image into another batch; shuffle within batches")
         _shuffled_products(a[entries], from_upper(np.asarray(b[entries]), len(images)), inside, out)
     return out

@@ -1,0 +1,49 @@
+"""Mistakes in the config section `similarity`, found before a job is planned and answered with the nearest thing known.
+
+Imported while Snakemake parses: standard library only. What only data can tell (a concept that a data set does not
+have) is told by the jobs that draw and join.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from conceptatlas.study_plan import NEEDS, Study, unknown_names
+
+TAKEN = {"models": "figures of similarity over all models", "summary": "the table that joins all models"}
+"""Files and folders of a data set that stand beside those of each model -> what they are."""
+
+ENDINGS = ("_concepts", "_matrices", "_sfss", "_responses")
+"""Names of a model's further files begin with its own and go on like this."""
+
+
+def similarity_mistakes(study: Study) -> Iterable[Exception | str]:
+    """Everything wrong in the section; nothing is asked of the sheets where it is off."""
+    section = study.config["similarity"]
+    wrong = list(unknown_names(study, "similarity"))
+    yield from wrong
+    compared = study.compared()
+    if not wrong and not compared and all(section[kind] != [] for kind in ("datasets", "models", "layers")):
+        yield (
+            "similarity: none of the models named has one of the layers named; see similarity.models, similarity.layers"
+        )
+    for model, layer in dict.fromkeys((model, layer) for _, model, layer in compared):
+        store = study.layers[model, layer]["store"]
+        if store != NEEDS["similarity"]:
+            yield (
+                f"layer {model} {layer}: similarity needs store {NEEDS['similarity']!r}, the sheet says {store!r}; "
+                "change it, or name others under similarity.layers"
+            )
+    yield from _names_of_files(list(dict.fromkeys(model for _, model, _ in compared)))
+
+
+def _names_of_files(models: list[str]) -> Iterable[str]:
+    for model in models:
+        if model in TAKEN:
+            yield f"model {model!r}: {TAKEN[model]} take this name; call the model something else"
+        for ending in ENDINGS:
+            if model.endswith(ending) and model.removesuffix(ending) in models:
+                yield (
+                    f"model {model!r}: a table of model {model.removesuffix(ending)!r} takes this name in similarity; "
+                    "call one of them something else"
+                )
