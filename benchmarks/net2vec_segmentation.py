@@ -32,9 +32,10 @@ from conceptatlas.activations.store import map_dataset
 from conceptatlas.files import read_json
 from conceptatlas.masks.bitmask import as_words, pack
 from conceptatlas.masks.upsample import make_grid
-from conceptatlas.net2vec.descent import Descent, Problem, Solutions, descend_one, image_orders
+from conceptatlas.net2vec.descent import descend_one
 from conceptatlas.net2vec.descent_torch import interpolation
 from conceptatlas.net2vec.firing import list_firing
+from conceptatlas.net2vec.problems import Descent, Problem, Solutions, image_orders
 from conceptatlas.net2vec.segmentation_kernel import sigmoids
 
 BATCH, SIZE, REPEATS = 64, 112, 5

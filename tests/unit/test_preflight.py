@@ -225,12 +225,12 @@ def test_net2vec_costs_nothing_unless_data_sets_are_named() -> None:
 
 def test_time_of_net2vec_by_hand() -> None:
     """1000 images, 700 of them teach, each with 10 labels, 30 epochs, 512 units, 3 initialisations."""
-    masks = 7000 * 30 * 3 * (1 + 1) * 1.2e-5 + 1000 * 200 * 8e-6
+    masks = 7000 * 30 * 3 * (1 + 1) * 5e-5 + 1000 * 200 * 8e-6
     presence = 2 * 7000 * 30 * (3 * (512 + 1) + 512) * 1.5e-8
     relations, figures, spaces, jobs = 5, 15, 2**2 / 2 * 200**2 * (99 + 2) * 4e-9, 8 * 2
     assert of_net2vec().seconds == pytest.approx(masks + presence + relations + figures + spaces + jobs)
     few, more = of_net2vec(), of_net2vec(layers_for_subsets=["l"])
-    added = 7000 * 30 * 3 * 2 * 1.2e-5 + 2 * 7000 * 30 * 3 * 2 * 1.5e-8  # F = 2, 4 and F = 2; 1024 units there are not
+    added = 7000 * 30 * 3 * 2 * 5e-5 + 2 * 7000 * 30 * 3 * 2 * 1.5e-8  # F = 2, 4 and F = 2; 1024 units there are not
     assert more.seconds - few.seconds == pytest.approx(added)
 
 

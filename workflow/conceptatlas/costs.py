@@ -28,7 +28,7 @@ SECONDS = {
     "principal_gmac": 0.03,  # 10^9 multiply-adds of the products of a concept's cells, float32
     "principal_value": 6e-9,  # a value gathered and standardised
     "principal_step": 4e-10,  # an entry of the matrix of products, times a vector
-    "learn_mask": 1.2e-5,  # a training image of a concept, an epoch, a solution, at S = 112
+    "learn_mask": 5e-5,  # a training image of a concept, an epoch, a solution, at S = 112
     "learn_presence": 1.5e-8,  # a training image of a concept, an epoch, a unit of a solution
     "judge_concept": 8e-6,  # an image against a concept's combination and best unit, at S = 112
     "relate_layer": 5.0,  # nearest concepts, clusters, t-SNE of a layer

@@ -9,8 +9,9 @@ import pytest
 
 from conceptatlas.masks.bitmask import as_words, pack
 from conceptatlas.masks.upsample import make_grid
-from conceptatlas.net2vec.descent import Descent, Problem, Solutions, descend_block, descend_one, image_orders
+from conceptatlas.net2vec.descent import descend_block, descend_one
 from conceptatlas.net2vec.firing import list_firing
+from conceptatlas.net2vec.problems import Descent, Problem, Solutions, image_orders
 from conceptatlas.net2vec.segmentation_kernel import sigmoids
 from net2vec_twin import train
 

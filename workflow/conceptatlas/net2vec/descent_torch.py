@@ -13,8 +13,8 @@ import numpy as np
 
 from conceptatlas.masks.bitmask import unpack
 from conceptatlas.masks.upsample import Axis
-from conceptatlas.net2vec.descent import Descent, Problem, Solutions
 from conceptatlas.net2vec.firing import dense_firing
+from conceptatlas.net2vec.problems import Descent, Problem, Solutions
 
 Array = np.ndarray[Any, Any]
 

@@ -17,10 +17,11 @@ from conceptatlas.masks.bitmask import count
 from conceptatlas.masks.iou import iou
 from conceptatlas.masks.upsample import Grid
 from conceptatlas.net2vec.combination_masks import count_masks, unit_maps, weighted_sums
-from conceptatlas.net2vec.descent import Descent, Problem, Solutions, descend_block, image_orders
+from conceptatlas.net2vec.descent import descend_block
 from conceptatlas.net2vec.everywhere import judge_everywhere
 from conceptatlas.net2vec.firing import Firing
 from conceptatlas.net2vec.label_masks import LabelMasks
+from conceptatlas.net2vec.problems import Descent, Problem, Solutions, image_orders
 from conceptatlas.net2vec.subsets import initial_weights, strongest
 
 Array = np.ndarray[Any, Any]
