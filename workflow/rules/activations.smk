@@ -28,7 +28,7 @@ rule extract_activations:
     resources:
         **gpu_resources(),
         mem_mb=grow(forward_mem_mb),
-        runtime=forward_runtime,
+        runtime=grow(forward_runtime),
     params:
         code=code_of("extract_activations", runs_model=True),
         model=model_row,

@@ -31,7 +31,7 @@ rule rotate_layer:
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(rotation_mem_mb),
-        runtime=rotation_runtime,
+        runtime=grow(rotation_runtime),
     params:
         code=code_of("rotate_layer"),
         dataset=lambda wildcards: wildcards.dataset,

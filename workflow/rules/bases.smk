@@ -29,7 +29,7 @@ rule dissect_basis:
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(layer_mem_mb),
-        runtime=layer_runtime,
+        runtime=grow(layer_runtime),
     params:
         code=code_of("dissect_basis"),
         basis=basis_row,

@@ -26,7 +26,7 @@ rule list_dataset:
     threads: list_threads
     resources:
         mem_mb=grow(list_mem_mb),
-        runtime=list_runtime,
+        runtime=grow(list_runtime),
     params:
         code=code_of("list_dataset", reads_data=True),
         dataset=data_row,
@@ -54,7 +54,7 @@ rule frame_images:
     threads: 1
     resources:
         mem_mb=grow(frame_mem_mb),
-        runtime=frame_runtime,
+        runtime=grow(frame_runtime),
     params:
         code=code_of("frame_images", reads_data=True),
         dataset=frame_row,
@@ -86,7 +86,7 @@ rule index_dataset:
     threads: 1
     resources:
         mem_mb=grow(index_mem_mb),
-        runtime=index_runtime,
+        runtime=grow(index_runtime),
     params:
         code=code_of("index_dataset", reads_data=True),
         dataset=frame_row,

@@ -25,7 +25,7 @@ rule draw_demo_scenes:
     threads: 1
     resources:
         mem_mb=grow(1500),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("draw_demo_scenes"),
     script:
@@ -50,7 +50,7 @@ rule train_demo_model:
     threads: 2
     resources:
         mem_mb=grow(4000),
-        runtime=120,
+        runtime=grow(120),
     params:
         code=code_of("train_demo_model"),
     script:

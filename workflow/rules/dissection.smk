@@ -36,7 +36,7 @@ rule tally_layer:
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(layer_mem_mb),
-        runtime=layer_runtime,
+        runtime=grow(layer_runtime),
     params:
         code=code_of("tally_layer"),
         layer=lambda wildcards: wildcards.layer,
@@ -77,7 +77,7 @@ rule dissect_layer:
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(layer_mem_mb),
-        runtime=layer_runtime,
+        runtime=grow(layer_runtime),
     params:
         code=code_of("dissect_layer"),
         dataset=lambda wildcards: wildcards.dataset,

@@ -23,7 +23,7 @@ rule check_model:
     threads: 1
     resources:
         mem_mb=grow(6000),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("check_model", runs_model=True),
         model=model_row,
@@ -49,7 +49,7 @@ rule calibrate_model:
     threads: study.config["extraction"]["inference_threads"]
     resources:
         mem_mb=grow(forward_mem_mb),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("calibrate_model", runs_model=True),
         model=model_row,

@@ -40,7 +40,7 @@ rule perturb_shard:
     resources:
         **gpu_resources(),
         mem_mb=grow(perturb_mem_mb),
-        runtime=perturb_runtime,
+        runtime=grow(perturb_runtime),
     params:
         code=code_of("perturb_shard", runs_model=True),
         model=model_row,
@@ -79,7 +79,7 @@ rule measure_robustness:
     threads: 1
     resources:
         mem_mb=grow(layer_mem_mb),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("measure_robustness"),
         dataset=lambda wildcards: wildcards.dataset,

@@ -28,7 +28,7 @@ rule summarise_layer:
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(layer_mem_mb),
-        runtime=layer_runtime,
+        runtime=grow(layer_runtime),
     params:
         code=code_of("summarise_layer"),
         layer=layer_row,
