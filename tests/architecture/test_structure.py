@@ -27,7 +27,16 @@ LEVELS = [
     },
     {"figures"},
     {
-        *("jobs", "record", "preflight", "preflight_net2vec", "preflight_similarity", "schema_docs", "verification"),
+        *(
+            "cluster",
+            "jobs",
+            "record",
+            "preflight",
+            "preflight_net2vec",
+            "preflight_similarity",
+            "schema_docs",
+            "verification",
+        ),
         "__main__",
     },
 ]
@@ -47,6 +56,7 @@ NEIGHBOURS = {
     ("models", "devices"),
     ("schema_docs", "validation"),
     ("__main__", "verification"),
+    ("__main__", "cluster"),
     ("study_net2vec", "study_plan"),
     ("study", "study_plan"),
     ("study", "study_net2vec"),
@@ -78,6 +88,7 @@ WITHOUT_TORCH = [
     "provenance",
     "progress",
     "parallel",
+    "cluster",
     "jobs",
     "record",
     "preflight",
