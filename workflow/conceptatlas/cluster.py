@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -31,6 +32,8 @@ from conceptatlas.naming import unknown
 INSTALL = "install it with `make install-cluster`, or pip install 'conceptatlas[cluster]'"
 PACKAGE_PARENT = Path(__file__).resolve().parents[1]
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+JOB_NAME = "conceptatlas-dask"
+WATCH_S = 10.0
 LIFETIME_SHARE = 0.9
 """Share of its time after which a worker hands over what it holds and ends, before SLURM kills it."""
 LIFETIME_STAGGER_S = 60
@@ -165,7 +168,7 @@ def _cluster(workers: Workers, security: Any, dashboard: int | None) -> Iterator
         memory=f"{workers.memory_mb}MB",
         walltime=str(workers.walltime_min),
         interface=workers.interface,
-        job_name="conceptatlas-dask",
+        job_name=JOB_NAME,
         python=sys.executable,
         # jobs and workers must run the same code: that of the checkout the run starts in
         job_script_prologue=[f"export PYTHONPATH={_library()}:$PYTHONPATH"],
@@ -179,7 +182,37 @@ def _cluster(workers: Workers, security: Any, dashboard: int | None) -> Iterator
     ) as cluster:
         _test_submission(cluster.job_script())
         cluster.adapt(minimum_jobs=workers.n, maximum_jobs=workers.n)  # unlike scale(), this replaces lost workers
-        yield cluster
+        with _replacing_lost_jobs(cluster):
+            yield cluster
+
+
+@contextlib.contextmanager
+def _replacing_lost_jobs(cluster: Any) -> Iterator[None]:
+    """Give up worker jobs that ended before their workers had connected: dask-jobqueue would wait for them for ever."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(WATCH_S):
+            submitted = {name: str(job.job_id) for name, job in dict(cluster.workers).items() if job.job_id}
+            listed = subprocess.run(
+                ["squeue", "--noheader", f"--name={JOB_NAME}", "--format=%i"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if listed.returncode != 0:
+                continue  # a busy controller says nothing about jobs
+            lost = [name for name, job_id in submitted.items() if job_id not in listed.stdout.split()]
+            if lost and not ended.is_set():
+                cluster.sync(cluster.scale_down, lost)  # and adapt() asks for others
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def _library() -> Path:

@@ -13,6 +13,7 @@ import logging
 import os
 import platform
 import tempfile
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
@@ -105,6 +106,13 @@ def _one_thread(function: Callable[[Item], Result], item: Item, code: str = "") 
         return function(item)
 
 
+def _keys(function: Callable[..., Any], n: int) -> list[str]:
+    """Names of n tasks, never used before, that tell Dask's page and report what is computed."""
+    inner = getattr(function, "func", function)  # of a functools.partial
+    run = uuid.uuid4().hex
+    return [f"{getattr(inner, '__name__', type(inner).__name__).strip('_')}-{run}-{i}" for i in range(n)]
+
+
 def _expected_code() -> str:
     """Digest of this package where workers were started by others, who may have another one; "" where they were not."""
     return _code() if os.environ.get("DASK_SCHEDULER_ADDRESS") else ""
@@ -152,7 +160,10 @@ def parallel_each(
         from distributed import as_completed
 
         code = _expected_code()
-        futures = [client.submit(_one_thread, function, item, code, pure=False) for item in items]
+        keys = _keys(function, len(items))
+        futures = [
+            client.submit(_one_thread, function, item, code, key=key) for item, key in zip(items, keys, strict=True)
+        ]
         positions = {future.key: i for i, future in enumerate(futures)}
         finished = as_completed(futures, with_results=True)
         del futures  # a result is dropped by the workers once it has been taken
@@ -219,7 +230,10 @@ def _in_order(
     size = -(-len(items) // n_chunks)
     chunks = [items[begin : begin + size] for begin in range(0, len(items), size)]
     code = _expected_code()
-    futures = deque(client.submit(_each, function, chunk, code, pure=False) for chunk in chunks)
+    keys = _keys(function, len(chunks))
+    futures = deque(
+        client.submit(_each, function, chunk, code, key=key) for chunk, key in zip(chunks, keys, strict=True)
+    )
     done = 0
     try:
         while futures:

@@ -1,0 +1,1 @@
+from slurm_fixtures import reference, slurm  # noqa: F401
