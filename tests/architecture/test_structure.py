@@ -218,7 +218,7 @@ def test_rule_script_log_and_benchmark_share_a_name(name: str, text: str) -> Non
     assert "temp(" not in text
     assert "protected(" not in text
     retries = re.search(r"retries: (.*)", text)
-    assert retries is None or retries.group(1) == 'study.config["retries_inside_job"]'
+    assert retries is None or retries.group(1) == "RETRIES"
 
 
 def test_every_script_belongs_to_a_rule_and_is_thin() -> None:

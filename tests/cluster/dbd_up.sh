@@ -5,7 +5,7 @@ state=$1
 socket=$state/mysql/s.sock
 mkdir -p "$state/mysql"
 chown mysql:mysql "$state/mysql"
-chmod a+x "$state"
+chmod a+x "$state" # the data base has a user of its own
 if [[ ! -d $state/mysql/data/mysql ]]; then
     mariadb-install-db --no-defaults --user=mysql --datadir="$state/mysql/data" --auth-root-authentication-method=socket \
         --skip-test-db > "$state/mysql-install.log" 2>&1

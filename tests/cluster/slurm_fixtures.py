@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -9,8 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from workspace import REPOSITORY, Workspace, new_workspace
 
 HERE = Path(__file__).parent
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scancel", "munged")
+ACCOUNTING = ("slurmdbd", "mariadbd", "mariadb-install-db", "sacctmgr")
 PACKAGES = {"snakemake_executor_plugin_slurm": "snakemake-executor-plugin-slurm", "dask_jobqueue": "dask-jobqueue"}
 FIELDS = "JobID:|,Name:|,State:|,Comment:|,tres-per-job:|,MinMemory:|"
 POLL = ("--slurm-init-seconds-before-status-checks", "8", "--seconds-between-status-checks", "1")
@@ -60,11 +63,14 @@ class Slurm:
         subprocess.run(["scancel", job.job_id], check=True)
 
 
-def missing() -> str:
+def missing(more: Sequence[str] = ()) -> str:
     """Why no SLURM can be started here; "" if one can."""
     absent = [name for name in PROGRAMS if shutil.which(name) is None]
     if absent:
         return f"{', '.join(absent)} not found: apt-get install slurm-wlm munge"
+    absent = [name for name in more if shutil.which(name) is None]
+    if absent:
+        return f"{', '.join(absent)} not found: apt-get install slurmdbd slurm-wlm-mysql-plugin mariadb-server"
     absent = [package for module, package in PACKAGES.items() if importlib.util.find_spec(module) is None]
     if absent:
         return f"{', '.join(absent)} not installed: make install-cluster"
@@ -73,14 +79,19 @@ def missing() -> str:
     return ""
 
 
-@pytest.fixture(scope="session")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
-    """A SLURM for the session: partitions cpu and gpu, two nodes of four declared CPUs and two declared GPUs each."""
-    reason = missing()
+@contextlib.contextmanager
+def running_slurm(state: Path, *, accounting: bool = False) -> Iterator[Slurm]:
+    reason = missing(ACCOUNTING if accounting else ())
     if reason:
         pytest.skip(f"needs SLURM: {reason}")
-    state = tmp_path_factory.mktemp("slurm")
-    started = subprocess.run([HERE / "slurm_up.sh", state], capture_output=True, text=True, check=False, timeout=120)
+    started = subprocess.run(
+        [HERE / "slurm_up.sh", state],
+        env=environment(ACCT="dbd" if accounting else "none"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     if started.returncode == 2:
         pytest.skip(f"needs SLURM: {started.stderr.strip()}")
     try:
@@ -88,6 +99,23 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
         yield Slurm(state)
     finally:
         subprocess.run([HERE / "slurm_down.sh", state], check=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    """A SLURM for a module: partitions cpu and gpu, two nodes of four declared CPUs and two declared GPUs each."""
+    with running_slurm(tmp_path_factory.mktemp("slurm")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def slurm_with_accounting() -> Iterator[Slurm]:
+    """The same with slurmdbd and its data base, whose user must reach its folder: not one of pytest's."""
+    with (
+        tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True) as folder,
+        running_slurm(Path(folder), accounting=True) as running,
+    ):
+        yield running
 
 
 @pytest.fixture(scope="session")

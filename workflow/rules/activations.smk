@@ -21,7 +21,7 @@ rule extract_activations:
         "<logs>/extract_activations/{dataset}/{model}/{group}/{shard}.log",
     benchmark:
         "<benchmarks>/extract_activations/{dataset}/{model}/{group}/{shard}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/gpu.yaml"
     threads: study.config["extraction"]["inference_threads"]

@@ -25,7 +25,7 @@ rule rotate_layer:
         "<logs>/rotate_layer/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/rotate_layer/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]

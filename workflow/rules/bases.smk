@@ -23,7 +23,7 @@ rule dissect_basis:
         "<logs>/dissect_basis/{dataset}/{model}/{layer}/{basis}.log",
     benchmark:
         "<benchmarks>/dissect_basis/{dataset}/{model}/{layer}/{basis}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]

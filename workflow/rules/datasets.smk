@@ -20,7 +20,7 @@ rule list_dataset:
     benchmark:
         "<benchmarks>/list_dataset/{dataset}.tsv"
     priority: 100
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: list_threads
@@ -48,7 +48,7 @@ rule frame_images:
         "<logs>/frame_images/{dataset}/{shard}.log",
     benchmark:
         "<benchmarks>/frame_images/{dataset}/{shard}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -80,7 +80,7 @@ rule index_dataset:
         "<logs>/index_dataset/{dataset}.log",
     benchmark:
         "<benchmarks>/index_dataset/{dataset}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 1

@@ -19,7 +19,7 @@ rule draw_demo_scenes:
         "results/demo_models/logs/draw_demo_scenes.log",
     benchmark:
         "results/demo_models/benchmarks/draw_demo_scenes.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -44,7 +44,7 @@ rule train_demo_model:
         "results/demo_models/benchmarks/train_demo_model/{demo_model}.tsv"
     wildcard_constraints:
         demo_model=alternatives(RECIPES),
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 2

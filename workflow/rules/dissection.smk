@@ -30,7 +30,7 @@ rule tally_layer:
         "<logs>/tally_layer/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/tally_layer/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
@@ -71,7 +71,7 @@ rule dissect_layer:
         "<logs>/dissect_layer/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/dissect_layer/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]

@@ -17,7 +17,7 @@ rule check_model:
     benchmark:
         "<benchmarks>/check_model/{model}/{group}.tsv"
     priority: 100
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/gpu.yaml"
     threads: 1
@@ -43,7 +43,7 @@ rule calibrate_model:
         "<logs>/calibrate_model/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/calibrate_model/{dataset}/{model}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/gpu.yaml"
     threads: study.config["extraction"]["inference_threads"]

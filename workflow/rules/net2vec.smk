@@ -37,7 +37,7 @@ rule learn_segmentation:
         "<logs>/learn_segmentation/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/learn_segmentation/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/gpu.yaml" if study.config["net2vec"]["device"] != "cpu" else "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
@@ -74,7 +74,7 @@ rule learn_classification:
         "<logs>/learn_classification/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/learn_classification/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]

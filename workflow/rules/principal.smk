@@ -32,7 +32,7 @@ rule find_principal_directions:
         "<logs>/find_principal_directions/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/find_principal_directions/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]

@@ -33,7 +33,7 @@ rule perturb_shard:
         "<logs>/perturb_shard/{dataset}/{model}/{group}/{level}/{shard}.log",
     benchmark:
         "<benchmarks>/perturb_shard/{dataset}/{model}/{group}/{level}/{shard}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/gpu.yaml"
     threads: study.config["extraction"]["inference_threads"]
@@ -73,7 +73,7 @@ rule measure_robustness:
         "<logs>/measure_robustness/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/measure_robustness/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 1

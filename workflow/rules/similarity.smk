@@ -36,7 +36,7 @@ rule discover_concepts:
         "<logs>/discover_concepts/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/discover_concepts/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
@@ -73,7 +73,7 @@ rule profile_concepts:
         "<logs>/profile_concepts/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/profile_concepts/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
@@ -104,7 +104,7 @@ rule measure_geometry:
         "<logs>/measure_geometry/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/measure_geometry/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -140,7 +140,7 @@ rule compare_models:
         "<logs>/compare_models/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/compare_models/{dataset}/{model}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
@@ -173,7 +173,7 @@ rule respond_to_concepts:
         "<logs>/respond_to_concepts/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/respond_to_concepts/{dataset}/{model}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/gpu.yaml"
     threads: study.config["extraction"]["inference_threads"]

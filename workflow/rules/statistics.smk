@@ -22,7 +22,7 @@ rule summarise_layer:
         "<logs>/summarise_layer/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/summarise_layer/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
