@@ -1,4 +1,4 @@
-"""`conceptatlas cluster`: what it refuses before anything starts, and how a command ends (tests/cluster starts workers)."""
+"""`conceptatlas cluster`: what it refuses, and how a command ends (tests/cluster starts workers)."""
 
 from __future__ import annotations
 
