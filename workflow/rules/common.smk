@@ -95,6 +95,9 @@ LEARNING_KEYS = (
 )
 """Keys of the config section `net2vec` that both of its tasks depend on."""
 
+RETRIES = study.config["retries_inside_job"] or None
+"""Of all that is submitted. None instead of 0, which would override the retries of a profile."""
+
 REFUSAL = f"{study.folder}/preflight.refused.txt"
 
 

@@ -20,13 +20,13 @@ rule list_dataset:
     benchmark:
         "<benchmarks>/list_dataset/{dataset}.tsv"
     priority: 100
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: list_threads
     resources:
         mem_mb=grow(list_mem_mb),
-        runtime=list_runtime,
+        runtime=grow(list_runtime),
     params:
         code=code_of("list_dataset", reads_data=True),
         dataset=data_row,
@@ -48,13 +48,13 @@ rule frame_images:
         "<logs>/frame_images/{dataset}/{shard}.log",
     benchmark:
         "<benchmarks>/frame_images/{dataset}/{shard}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=grow(frame_mem_mb),
-        runtime=frame_runtime,
+        runtime=grow(frame_runtime),
     params:
         code=code_of("frame_images", reads_data=True),
         dataset=frame_row,
@@ -80,13 +80,13 @@ rule index_dataset:
         "<logs>/index_dataset/{dataset}.log",
     benchmark:
         "<benchmarks>/index_dataset/{dataset}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=grow(index_mem_mb),
-        runtime=index_runtime,
+        runtime=grow(index_runtime),
     params:
         code=code_of("index_dataset", reads_data=True),
         dataset=frame_row,

@@ -57,7 +57,7 @@ rule plot_dissection:
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("plot_dissection"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -138,7 +138,7 @@ rule plot_robustness:
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("plot_robustness"),
         dataset=lambda wildcards: wildcards.dataset,

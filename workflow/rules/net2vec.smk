@@ -37,14 +37,14 @@ rule learn_segmentation:
         "<logs>/learn_segmentation/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/learn_segmentation/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/gpu.yaml" if study.config["net2vec"]["device"] != "cpu" else "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
     resources:
         **gpu_resources("net2vec"),
         mem_mb=grow(segmentation_mem_mb),
-        runtime=segmentation_runtime,
+        runtime=grow(segmentation_runtime),
     params:
         code=code_of("learn_segmentation"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -74,13 +74,13 @@ rule learn_classification:
         "<logs>/learn_classification/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/learn_classification/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(classification_mem_mb),
-        runtime=classification_runtime,
+        runtime=grow(classification_runtime),
     params:
         code=code_of("learn_classification"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -111,7 +111,7 @@ rule match_words:
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("match_words"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -142,7 +142,7 @@ rule relate_concepts:
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=20,
+        runtime=grow(20),
     params:
         code=code_of("relate_concepts"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -203,7 +203,7 @@ rule compare_embeddings:
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=embeddings_runtime,
+        runtime=grow(embeddings_runtime),
     params:
         code=code_of("compare_embeddings"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -238,7 +238,7 @@ rule plot_net2vec:
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=60,
+        runtime=grow(60),
     params:
         code=code_of("plot_net2vec"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -268,7 +268,7 @@ rule plot_net2vec_models:
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("plot_net2vec_models"),
         dataset=lambda wildcards: wildcards.dataset,
