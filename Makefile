@@ -2,20 +2,23 @@
 #     make demo     install into .venv and run the demo study          make test       install the tools, run the tests
 #     make lint     formatters, linters, types                         make test-long  everything, with what takes minutes
 #     make lock     pin newer versions of the requirements             make docs       tables generated from the schemas
+#     make install-cluster  what SLURM, Kubernetes, S3 and Dask across nodes need
+#     make test-cluster     the suites that start servers of these on this machine
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python
-LOCK := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+PIN := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+LOCK := $(PIN) --upgrade
 TESTS := tests/unit tests/contracts tests/workflow tests/architecture tests/real
 PYTEST_ARGS ?=
 
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo install install-dev test test-long lint format lock docs clean
+.PHONY: demo install install-dev install-cluster test test-long test-cluster lint format lock lock-cluster docs clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -25,14 +28,19 @@ install: $(VENV)/.installed
 
 install-dev: $(VENV)/.installed-dev
 
+install-cluster: $(VENV)/.installed-cluster
+
 # On a busy machine threads of several jobs spin against each other: tests use one.
-test test-long: export OMP_NUM_THREADS := 1
+test test-long test-cluster: export OMP_NUM_THREADS := 1
 
 test: $(VENV)/.installed-dev
 	pytest $(TESTS) -m "not long" $(PYTEST_ARGS)
 
 test-long: $(VENV)/.installed-dev
 	pytest tests $(PYTEST_ARGS)
+
+test-cluster: $(VENV)/.installed-dev $(VENV)/.installed-cluster-dev
+	pytest tests/cluster $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev
 	ruff check
@@ -53,6 +61,15 @@ lock: $(UV)
 	echo "uv" | $(LOCK) - -o envs/uv.txt
 	$(LOCK) pyproject.toml -o envs/requirements.txt
 	$(LOCK) pyproject.toml --extra dev -c envs/requirements.txt -o envs/requirements-dev.txt
+	$(MAKE) lock-cluster
+
+# The pins of the other files are preferred (a file that exists is kept to), and no constraint: botocore refuses
+# python-dateutil 4, which the others take. A test compares the pins.
+lock-cluster: $(UV)
+	cp envs/requirements-dev.txt envs/requirements-cluster.txt
+	$(PIN) pyproject.toml --extra cluster -o envs/requirements-cluster.txt
+	cp envs/requirements-cluster.txt envs/requirements-cluster-dev.txt
+	$(PIN) pyproject.toml --extra cluster --extra cluster-dev -o envs/requirements-cluster-dev.txt
 
 $(UV): envs/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -68,6 +85,14 @@ $(VENV)/.installed: $(UV) envs/requirements.txt pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed envs/requirements-dev.txt
 	$(INSTALL) --require-hashes -r envs/requirements-dev.txt
+	touch $@
+
+$(VENV)/.installed-cluster: $(VENV)/.installed envs/requirements-cluster.txt
+	$(INSTALL) --require-hashes -r envs/requirements-cluster.txt
+	touch $@
+
+$(VENV)/.installed-cluster-dev: $(VENV)/.installed-cluster envs/requirements-cluster-dev.txt
+	$(INSTALL) --require-hashes -r envs/requirements-cluster-dev.txt
 	touch $@
 
 clean:
