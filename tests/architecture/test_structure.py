@@ -17,7 +17,7 @@ PACKAGE = "conceptatlas"
 LEVELS = [
     {"naming", "seeds"},
     {"sheets", "levels", "validation", "costs", "plugins", "progress", "preflight_table", "memory"},
-    {"files", "tables", "provenance", "parallel", "streaming", "masks", "inference"},
+    {"files", "bucket", "outside", "tables", "provenance", "parallel", "streaming", "masks", "inference"},
     {"datasets"},
     {"devices", "models"},
     {"activations"},
@@ -41,6 +41,7 @@ NEIGHBOURS = {
     ("costs", "levels"),
     ("tables", "files"),
     ("parallel", "files"),
+    ("outside", "files"),
     ("masks", "files"),
     ("streaming", "files"),
     ("inference", "streaming"),

@@ -10,6 +10,8 @@ their results, untouched.
 
 
 rule check_model:
+    input:
+        weights=brought_weights,
     output:
         report="<results>/models/{model}/{group}.json",
     log:
@@ -37,6 +39,7 @@ rule calibrate_model:
     input:
         frames=ancient(in_shards("<results>/datasets/{dataset}/frames/{shard}.h5")),
         manifests=in_shards("<results>/datasets/{dataset}/frames/{shard}.json"),
+        weights=brought_weights,
     output:
         statistics="<results>/models/calibration/{dataset}/{model}.safetensors",
     log:

@@ -1,0 +1,69 @@
+"""
+PURPOSE  Studies that lie in a bucket, and jobs that cannot open the files the sheets name.
+INPUTS   weights and matrices that the sheets name, where the config says `outside_files: here`.
+OUTPUTS  <results>/outside/{sheet}/{row}/   copies of them, which travel to the jobs
+"""
+
+OUTSIDE_HERE = study.config["outside_files"] == "here"
+"""Whether only this machine can open what the sheets name: data sets are then listed and framed here, by local rules."""
+
+OUTSIDE = "<results>/outside/{sheet}/{row}"
+
+
+def storage_of_study():
+    """Prefix, endpoint and region of the bucket that the study lies in, None on a disk. Credentials are no params."""
+    chosen = workflow.storage_settings
+    if chosen is None or chosen.default_storage_provider is None:
+        return None
+    settings = workflow.storage_registry.default_storage_provider.settings
+    about = {
+        name: getattr(settings, f"{name}_url" if name == "endpoint" else name, None) for name in ("endpoint", "region")
+    }
+    return {"prefix": chosen.default_storage_prefix, **about}
+
+
+def named_outside(wildcards):
+    """Files that a row names, as the sheet writes them."""
+    if wildcards.sheet == "models":
+        return weights_files(study.models[wildcards.row])
+    basis = study.bases[tuple(wildcards.row.split("~"))]
+    return [basis["path"]] if basis["path"] else []
+
+
+def brought_weights(wildcards):
+    """The folder that a model's weights were copied to; none where every job can open them, or there are none."""
+    named = weights_files(study.models[wildcards.model]) if OUTSIDE_HERE else []
+    return [OUTSIDE.format(sheet="models", row=wildcards.model)] if named else []
+
+
+def brought_directions(wildcards):
+    """The same for the matrix of a basis."""
+    named = OUTSIDE_HERE and basis_row(wildcards)["path"]
+    row = "~".join((wildcards.dataset, wildcards.model, wildcards.layer, wildcards.basis))
+    return [OUTSIDE.format(sheet="bases", row=row)] if named else []
+
+
+rule bring_files:
+    output:
+        folder=directory(OUTSIDE),
+    log:
+        "<logs>/bring_files/{sheet}/{row}.log",
+    benchmark:
+        "<benchmarks>/bring_files/{sheet}/{row}.tsv"
+    wildcard_constraints:
+        sheet="models|bases",
+        row="[^/]+",
+    priority: 100
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=30,
+    params:
+        code=code_of("bring_files"),
+        files=named_outside,
+        content=lambda wildcards: [entry for file in named_outside(wildcards) for entry in content(expand_cell(file))],
+    script:
+        "../scripts/bring_files.py"
