@@ -9,6 +9,7 @@ written to `FOLDER/audit.jsonl`: verb, path, answer, and the body of each Job. B
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import re
@@ -51,12 +52,13 @@ class Api(ThreadingHTTPServer):
 
     def answer(self, verb: str, address: str, authorization: str, raw: bytes) -> tuple[int, Object | bytes]:
         """Status and body of one call, which is written to the audit log."""
-        body: Object = {}
+        sent: Object = {}
         try:
             if authorization.lower() != f"bearer {self.token}".lower():
                 raise RefusedError(401, "Unauthorized", "Unauthorized")
             try:
                 body = json.loads(raw) if raw else {}
+                sent = copy.deepcopy(body)  # the server adds to what it keeps
             except ValueError as error:
                 raise RefusedError(400, "BadRequest", f"json: {error}") from None
             code, content = self._route(verb, address, body)
@@ -67,7 +69,7 @@ class Api(ThreadingHTTPServer):
             code, content = 500, RefusedError(500, "InternalError", repr(error)).body()
         entry: Object = {"t": time.time(), "verb": verb, "path": address, "code": code}
         if verb == "POST" and "/jobs" in address:
-            entry["body"] = body
+            entry["body"] = sent
         if code >= 400 and isinstance(content, dict):
             entry["error"] = content["message"]
         with self.audit_lock, self.audit.open("a") as file:
