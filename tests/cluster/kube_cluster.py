@@ -206,6 +206,7 @@ class Cluster:
             waiting = _why("CreateContainerConfigError", refused.message)
             status["containerStatuses"] = [_status(container, {"waiting": waiting})]
             return
+        env.setdefault("KUBERNETES_SERVICE_HOST", "127.0.0.1")  # a kubelet tells every pod
         if requests.get(GPU):
             env["NVIDIA_VISIBLE_DEVICES"] = ",".join(str(i) for i in range(int(requests[GPU])))
         self._start(key, pod, env)
