@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from conceptatlas.models import demo_nets
 from conceptatlas.datasets.scenes.vocabulary import CLASSES
+from conceptatlas.models import demo_nets
 
 MARKER = Path("failed_once")
 MESSAGE = "the network fails once in every pod"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SECRET = "never-to-be-printed-7f3a"  # noqa: S105
+SECRET = "never-to-be-printed-7f3a"
 """The secret key: moto takes any, the tests look for it where it must not stand."""
 
 

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from flaky_net import MESSAGE
 from kube_server import Kubernetes, command_of, container_of, serving_kubernetes, why_no_kubernetes
 from object_storage import SECRET, Storage, serving_storage
 from study_digests import digests
+
 from workspace import REPOSITORY
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.skipif(bool(why_no_kubernetes()), reason=why_no_kubernetes())]

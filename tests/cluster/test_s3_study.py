@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-from conceptatlas.bucket import fetch_folder
 from object_storage import SECRET, Storage, serving_storage, why_no_storage
 from study_digests import digests
+
+from conceptatlas.bucket import fetch_folder
 from workspace import Workspace, new_workspace
 
 pytestmark = [pytest.mark.s3, pytest.mark.skipif(bool(why_no_storage()), reason=why_no_storage())]
