@@ -14,6 +14,7 @@ PIN := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-ha
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 LOCK := $(PIN) --upgrade
 TESTS := tests/unit tests/contracts tests/workflow tests/architecture tests/real
+CLUSTER_TESTS ?= tests/cluster
 PYTEST_ARGS ?=
 
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -40,7 +41,7 @@ test-long: $(VENV)/.installed-dev
 	pytest tests $(PYTEST_ARGS)
 
 test-cluster: $(VENV)/.installed-dev $(VENV)/.installed-cluster-dev
-	pytest tests/cluster $(PYTEST_ARGS)
+	pytest $(CLUSTER_TESTS) $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev
 	ruff check

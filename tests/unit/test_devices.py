@@ -53,6 +53,52 @@ def test_processes_get_distinct_devices_and_a_killed_one_frees_its_own(tmp_path:
             process.communicate()
 
 
+TURNS = """
+import os, signal, sys, time
+from pathlib import Path
+from conceptatlas import devices
+devices._POLL_S = 0.01
+folder, number = Path(sys.argv[1]), int(sys.argv[2])
+for turn in range(4):
+    with devices.lease_device("cuda", device_ids=["0", "1", "2"], lock_dir=folder / "locks", timeout_s=60) as device:
+        mark = folder / f"{device}.held"
+        mark.touch(exist_ok=False)  # fails if another process holds this device
+        time.sleep(0.02)
+        mark.unlink()
+        if turn == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+print("done", flush=True)
+"""
+
+
+def test_many_processes_never_share_one_of_several_devices_though_some_are_killed(tmp_path: Path) -> None:
+    """Processes 0 to 3 are killed (-9) while they hold a device; the others take all their turns."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", TURNS, str(tmp_path), str(number)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for number in range(10)
+    ]  # fmt: skip
+    ended = [process.communicate(timeout=60) for process in started]
+    assert [process.returncode for process in started] == [-9] * 4 + [0] * 6, ended
+    assert [out.strip() for out, _ in ended[4:]] == ["done"] * 6
+    assert not list(tmp_path.glob("*.held"))
+
+
+def test_leases_of_two_slurm_jobs_do_not_meet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Device 0 of one job is another card than device 0 of the next."""
+    monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setattr(devices, "visible_devices", lambda: ["0", "1"])
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    with lease_device("cuda") as first, lease_device("cuda") as second:
+        assert (first, second) == ("cuda:0", "cuda:1")
+        monkeypatch.setenv("SLURM_JOB_ID", "8")
+        with lease_device("cuda", timeout_s=0) as other:
+            assert other == "cuda:0"
+
+
 def test_a_lease_ends_with_its_block_also_through_an_error(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(KeyError), lease_device("cuda", device_ids=["7"], lock_dir=tmp_path, timeout_s=0):

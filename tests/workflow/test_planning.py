@@ -130,6 +130,24 @@ def test_conda_environments_hold_the_locked_versions() -> None:
                 assert locked[other.get(name, name)] == version, f"{file.name}: {name}"
 
 
+def pins(name: str) -> dict[str, set[str]]:
+    """Package -> its versions in a lock file (different ones for different Pythons)."""
+    found: dict[str, set[str]] = {}
+    lock = (REPOSITORY / "envs" / f"{name}.txt").read_text()
+    for package, version in re.findall(r"^([a-z0-9-]+)==([^\s;]+)", lock, flags=re.MULTILINE):
+        found.setdefault(package, set()).add(version)
+    return found
+
+
+def test_the_cluster_extra_keeps_the_versions_of_the_others() -> None:
+    """But for one that botocore refuses and nothing of ours imports: digests of code do not know it."""
+    own = pins("requirements-dev")
+    for name in ("requirements-cluster", "requirements-cluster-dev"):
+        theirs = pins(name)
+        changed = {package for package in set(own) & set(theirs) if own[package] != theirs[package]}
+        assert changed <= {"python-dateutil"}, name
+
+
 def test_no_index_address_or_machine_path_in_the_project() -> None:
     suffixes = {".py", ".smk", ".md", ".txt", ".toml", ".yaml", ".tsv", ".cff", ""}
     tracked = run("git", "ls-files", "--cached", "--others", "--exclude-standard").stdout.split()

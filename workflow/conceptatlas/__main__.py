@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_layers(commands)
     _add_verify(commands)
+    _add_cluster(commands)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
@@ -58,6 +59,62 @@ def _add_verify(commands: Any) -> None:
     parser.add_argument("folder", help="results of a study, for example results/demo")
     parser.add_argument("--repair", action="store_true", help="set the manifests of damaged files aside as .damaged")
     parser.set_defaults(run=_verify)
+
+
+def _add_cluster(commands: Any) -> None:
+    parser = commands.add_parser(
+        "cluster",
+        help="run a command beside Dask workers on several machines",
+        usage="conceptatlas cluster [options] -- COMMAND ...",
+        description="Start a Dask scheduler here and workers as SLURM jobs (or, with --local, on this machine), run a "
+        "command whose jobs compute on them, and stop the workers when it ends. The exit status is the command's. "
+        "Example: conceptatlas cluster --workers 8 --queue cpu -- snakemake --workflow-profile profiles/slurm",
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, default=4, metavar="N", help="worker jobs (default: 4)")
+    where.add_argument("--local", type=int, metavar="N", help="worker processes on this machine instead")
+    parser.add_argument("--cores", type=int, default=1, help="cores of a worker job, a process each (default: 1)")
+    parser.add_argument("--memory-mb", type=int, default=4000, help="memory of a worker job, in MB (default: 4000)")
+    parser.add_argument("--walltime-min", type=int, default=60, help="minutes of a worker job (default: 60)")
+    parser.add_argument("--queue", help="partition (default: the site's)")
+    parser.add_argument("--account", help="account (default: the user's)")
+    parser.add_argument("--interface", help="network interface between workers and scheduler, e.g. ib0")
+    parser.add_argument("--scheduler-interface", help="where it has another name on this machine")
+    parser.add_argument("--sbatch-option", action="append", default=[], help="further option of sbatch; repeatable")
+    parser.add_argument("--log-directory", default="logs/dask", help="of the worker jobs (default: logs/dask)")
+    parser.add_argument("--scratch", help="where workers spill to (default: the temporary folder)")
+    parser.add_argument(
+        "--dashboard", type=int, nargs="?", const=8787, metavar="PORT", help="Dask's page on 127.0.0.1 (port 8787)"
+    )
+    parser.add_argument("--report", metavar="FILE.html", help="write Dask's performance report")
+    parser.add_argument("wrapped", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    parser.set_defaults(run=_cluster)
+
+
+def _cluster(options: argparse.Namespace) -> int:
+    from conceptatlas.cluster import Workers, run_with_workers
+
+    workers = Workers(
+        n=options.workers if options.local is None else options.local,
+        cores=options.cores,
+        memory_mb=options.memory_mb,
+        local=options.local is not None,
+        walltime_min=options.walltime_min,
+        queue=options.queue,
+        account=options.account,
+        interface=options.interface,
+        scheduler_interface=options.scheduler_interface,
+        extra=tuple(options.sbatch_option),
+        log_directory=Path(options.log_directory),
+        scratch=None if options.scratch is None else Path(options.scratch),
+    )
+    report = None if options.report is None else Path(options.report)
+    command = options.wrapped[1:] if options.wrapped[:1] == ["--"] else options.wrapped
+    try:
+        return run_with_workers(command, workers, dashboard=options.dashboard, report=report)
+    except KeyboardInterrupt:
+        sys.stderr.write("conceptatlas cluster: interrupted before the command started\n")
+        return 130
 
 
 def _verify(options: argparse.Namespace) -> int:

@@ -40,7 +40,8 @@ def lease_device(
     ----------
     request : "auto" (a GPU where there is one, else the CPU), "cpu", or "cuda" (a GPU or an error).
     device_ids : names of the visible devices in torch's order; default: as found (see `visible_devices`).
-    lock_dir : folder of the lock files; default: one in the machine's temporary folder, shared by all users.
+    lock_dir : folder of the lock files; default: one in the machine's temporary folder, shared by all users, or by the
+        processes of a SLURM job (device 0 of one job is not device 0 of another).
     timeout_s : how long to wait for a free device; default: as long as it takes.
 
     Raises
@@ -64,7 +65,7 @@ def lease_device(
     if device_ids is None and view_is_limited(ids):
         yield "cuda"
         return
-    folder = Path(tempfile.gettempdir()) / "conceptatlas-devices" if lock_dir is None else Path(lock_dir)
+    folder = _own_folder() if lock_dir is None else Path(lock_dir)
     index, handle = _lease(ids, folder, timeout_s)
     try:
         logger.info("leased device %s (cuda:%d)", ids[index], index)
@@ -90,6 +91,11 @@ def view_is_limited(ids: Sequence[str]) -> bool:
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
         return True
     return bool(os.environ.get("SLURM_JOB_ID") and os.environ.get("CUDA_VISIBLE_DEVICES")) and len(ids) == 1
+
+
+def _own_folder() -> Path:
+    job = os.environ.get("SLURM_JOB_ID", "")
+    return Path(tempfile.gettempdir()) / "-".join(["conceptatlas-devices", *([job] if job else [])])
 
 
 def _lease(ids: Sequence[str], folder: Path, timeout_s: float | None) -> tuple[int, int]:

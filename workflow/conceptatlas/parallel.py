@@ -7,12 +7,17 @@ rather than arrays or open files, and results come back in the order of the item
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 import logging
 import os
+import platform
 import tempfile
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -95,9 +100,39 @@ def _client(*, threads: int, mem_mb: int) -> Iterator[Any]:
         yield client
 
 
-def _one_thread(function: Callable[[Item], Result], item: Item) -> Result:
+def _one_thread(function: Callable[[Item], Result], item: Item, code: str = "") -> Result:
+    _check_code(code)
     with threadpool_limits(1):
         return function(item)
+
+
+def _keys(function: Callable[..., Any], n: int) -> list[str]:
+    """Names of n tasks, never used before, that tell Dask's page and report what is computed."""
+    inner = getattr(function, "func", function)  # of a functools.partial
+    run = uuid.uuid4().hex
+    return [f"{getattr(inner, '__name__', type(inner).__name__).strip('_')}-{run}-{i}" for i in range(n)]
+
+
+def _expected_code() -> str:
+    """Digest of this package where workers were started by others, who may have another one; "" where they were not."""
+    return _code() if os.environ.get("DASK_SCHEDULER_ADDRESS") else ""
+
+
+def _check_code(expected: str) -> None:
+    if expected and expected != _code():
+        raise ValueError(
+            f"the Dask worker on {platform.node()} has other code of conceptatlas ({Path(__file__).parent}) than the "
+            "job: start the workers from the same checkout, after the last change"
+        )
+
+
+@functools.cache
+def _code() -> str:
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def parallel_each(
@@ -124,7 +159,11 @@ def parallel_each(
             return
         from distributed import as_completed
 
-        futures = [client.submit(_one_thread, function, item, pure=False) for item in items]
+        code = _expected_code()
+        keys = _keys(function, len(items))
+        futures = [
+            client.submit(_one_thread, function, item, code, key=key) for item, key in zip(items, keys, strict=True)
+        ]
         positions = {future.key: i for i, future in enumerate(futures)}
         finished = as_completed(futures, with_results=True)
         del futures  # a result is dropped by the workers once it has been taken
@@ -190,7 +229,11 @@ def _in_order(
 
     size = -(-len(items) // n_chunks)
     chunks = [items[begin : begin + size] for begin in range(0, len(items), size)]
-    futures = deque(client.submit(_each, function, chunk, pure=False) for chunk in chunks)
+    code = _expected_code()
+    keys = _keys(function, len(chunks))
+    futures = deque(
+        client.submit(_each, function, chunk, code, key=key) for chunk, key in zip(chunks, keys, strict=True)
+    )
     done = 0
     try:
         while futures:
@@ -206,6 +249,7 @@ def _in_order(
         client.cancel(list(futures))
 
 
-def _each(function: Callable[[Any], Any], chunk: list[Any]) -> list[Any]:
+def _each(function: Callable[[Any], Any], chunk: list[Any], code: str) -> list[Any]:
+    _check_code(code)
     with threadpool_limits(1):
         return [function(item) for item in chunk]

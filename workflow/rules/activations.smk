@@ -22,14 +22,14 @@ rule extract_activations:
         "<logs>/extract_activations/{dataset}/{model}/{group}/{shard}.log",
     benchmark:
         "<benchmarks>/extract_activations/{dataset}/{model}/{group}/{shard}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/gpu.yaml"
     threads: study.config["extraction"]["inference_threads"]
     resources:
         **gpu_resources(),
         mem_mb=grow(forward_mem_mb),
-        runtime=forward_runtime,
+        runtime=grow(forward_runtime),
     params:
         code=code_of("extract_activations", runs_model=True),
         model=model_row,

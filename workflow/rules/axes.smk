@@ -25,13 +25,13 @@ rule rotate_layer:
         "<logs>/rotate_layer/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/rotate_layer/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(rotation_mem_mb),
-        runtime=rotation_runtime,
+        runtime=grow(rotation_runtime),
     params:
         code=code_of("rotate_layer"),
         dataset=lambda wildcards: wildcards.dataset,

@@ -24,13 +24,13 @@ rule dissect_basis:
         "<logs>/dissect_basis/{dataset}/{model}/{layer}/{basis}.log",
     benchmark:
         "<benchmarks>/dissect_basis/{dataset}/{model}/{layer}/{basis}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(layer_mem_mb),
-        runtime=layer_runtime,
+        runtime=grow(layer_runtime),
     params:
         code=code_of("dissect_basis"),
         basis=basis_row,

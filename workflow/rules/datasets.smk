@@ -20,14 +20,14 @@ rule list_dataset:
     benchmark:
         "<benchmarks>/list_dataset/{dataset}.tsv"
     priority: 100
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     localrule: OUTSIDE_HERE
     conda:
         "../../envs/cpu.yaml"
     threads: list_threads
     resources:
         mem_mb=grow(list_mem_mb),
-        runtime=list_runtime,
+        runtime=grow(list_runtime),
     params:
         code=code_of("list_dataset", reads_data=True),
         dataset=data_row,
@@ -49,14 +49,14 @@ rule frame_images:
         "<logs>/frame_images/{dataset}/{shard}.log",
     benchmark:
         "<benchmarks>/frame_images/{dataset}/{shard}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     localrule: OUTSIDE_HERE
     conda:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=grow(frame_mem_mb),
-        runtime=frame_runtime,
+        runtime=grow(frame_runtime),
     params:
         code=code_of("frame_images", reads_data=True),
         dataset=frame_row,
@@ -82,14 +82,14 @@ rule index_dataset:
         "<logs>/index_dataset/{dataset}.log",
     benchmark:
         "<benchmarks>/index_dataset/{dataset}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     localrule: OUTSIDE_HERE
     conda:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=grow(index_mem_mb),
-        runtime=index_runtime,
+        runtime=grow(index_runtime),
     params:
         code=code_of("index_dataset", reads_data=True),
         dataset=frame_row,

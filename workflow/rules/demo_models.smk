@@ -24,13 +24,13 @@ rule draw_demo_scenes:
         "results/demo_models/logs/draw_demo_scenes.log",
     benchmark:
         "results/demo_models/benchmarks/draw_demo_scenes.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=grow(1500),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("draw_demo_scenes"),
     script:
@@ -49,13 +49,13 @@ rule train_demo_model:
         "results/demo_models/benchmarks/train_demo_model/{demo_model}.tsv"
     wildcard_constraints:
         demo_model=alternatives(RECIPES),
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
         mem_mb=grow(4000),
-        runtime=120,
+        runtime=grow(120),
     params:
         code=code_of("train_demo_model"),
     script:

@@ -30,13 +30,13 @@ rule tally_layer:
         "<logs>/tally_layer/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/tally_layer/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(layer_mem_mb),
-        runtime=layer_runtime,
+        runtime=grow(layer_runtime),
     params:
         code=code_of("tally_layer"),
         layer=lambda wildcards: wildcards.layer,
@@ -71,13 +71,13 @@ rule dissect_layer:
         "<logs>/dissect_layer/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/dissect_layer/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(layer_mem_mb),
-        runtime=layer_runtime,
+        runtime=grow(layer_runtime),
     params:
         code=code_of("dissect_layer"),
         dataset=lambda wildcards: wildcards.dataset,

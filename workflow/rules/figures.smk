@@ -52,13 +52,13 @@ rule plot_dissection:
         "<logs>/plot_dissection/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/plot_dissection/{dataset}/{model}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("plot_dissection"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -134,13 +134,13 @@ rule plot_robustness:
         "<logs>/plot_robustness/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/plot_robustness/{dataset}/{model}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("plot_robustness"),
         dataset=lambda wildcards: wildcards.dataset,

@@ -19,13 +19,13 @@ rule check_model:
     benchmark:
         "<benchmarks>/check_model/{model}/{group}.tsv"
     priority: 100
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/gpu.yaml"
     threads: 1
     resources:
         mem_mb=grow(6000),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("check_model", runs_model=True),
         model=model_row,
@@ -46,13 +46,13 @@ rule calibrate_model:
         "<logs>/calibrate_model/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/calibrate_model/{dataset}/{model}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/gpu.yaml"
     threads: study.config["extraction"]["inference_threads"]
     resources:
         mem_mb=grow(forward_mem_mb),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("calibrate_model", runs_model=True),
         model=model_row,

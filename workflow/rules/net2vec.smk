@@ -37,14 +37,14 @@ rule learn_segmentation:
         "<logs>/learn_segmentation/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/learn_segmentation/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/gpu.yaml" if study.config["net2vec"]["device"] != "cpu" else "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
     resources:
         **gpu_resources("net2vec"),
         mem_mb=grow(segmentation_mem_mb),
-        runtime=segmentation_runtime,
+        runtime=grow(segmentation_runtime),
     params:
         code=code_of("learn_segmentation"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -74,13 +74,13 @@ rule learn_classification:
         "<logs>/learn_classification/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/learn_classification/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(classification_mem_mb),
-        runtime=classification_runtime,
+        runtime=grow(classification_runtime),
     params:
         code=code_of("learn_classification"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -106,14 +106,14 @@ rule match_words:
         "<logs>/match_words/{dataset}.log",
     benchmark:
         "<benchmarks>/match_words/{dataset}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     localrule: OUTSIDE_HERE
     conda:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("match_words"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -139,13 +139,13 @@ rule relate_concepts:
         "<logs>/relate_concepts/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/relate_concepts/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=20,
+        runtime=grow(20),
     params:
         code=code_of("relate_concepts"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -201,13 +201,13 @@ rule compare_embeddings:
         "<logs>/compare_embeddings/{dataset}.log",
     benchmark:
         "<benchmarks>/compare_embeddings/{dataset}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=embeddings_runtime,
+        runtime=grow(embeddings_runtime),
     params:
         code=code_of("compare_embeddings"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -237,13 +237,13 @@ rule plot_net2vec:
         "<logs>/plot_net2vec/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/plot_net2vec/{dataset}/{model}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=60,
+        runtime=grow(60),
     params:
         code=code_of("plot_net2vec"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -268,13 +268,13 @@ rule plot_net2vec_models:
         "<logs>/plot_net2vec_models/{dataset}.log",
     benchmark:
         "<benchmarks>/plot_net2vec_models/{dataset}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("plot_net2vec_models"),
         dataset=lambda wildcards: wildcards.dataset,

@@ -32,13 +32,13 @@ rule find_principal_directions:
         "<logs>/find_principal_directions/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/find_principal_directions/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(principal_mem_mb),
-        runtime=principal_runtime,
+        runtime=grow(principal_runtime),
     params:
         code=code_of("find_principal_directions"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -85,13 +85,13 @@ rule plot_principal_directions:
         "<logs>/plot_principal_directions/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/plot_principal_directions/{dataset}/{model}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("plot_principal_directions"),
         dataset=lambda wildcards: wildcards.dataset,

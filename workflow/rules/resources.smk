@@ -21,12 +21,12 @@ def input_size(wildcards):
     return size or study.datasets[wildcards.dataset]["frame_size"]
 
 
-def grow(base_mb):
-    """Memory that grows with every attempt; `base_mb` is a number or a function of the wildcards."""
+def grow(base):
+    """Memory or minutes that grow by half with every attempt; `base` is a number or a function of the wildcards."""
 
     def of_attempt(wildcards, attempt):
-        base = base_mb(wildcards) if callable(base_mb) else base_mb
-        return int(base * (1 + 0.5 * (attempt - 1)))
+        amount = base(wildcards) if callable(base) else base
+        return int(amount * (1 + 0.5 * (attempt - 1)))
 
     return of_attempt
 

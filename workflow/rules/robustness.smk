@@ -34,14 +34,14 @@ rule perturb_shard:
         "<logs>/perturb_shard/{dataset}/{model}/{group}/{level}/{shard}.log",
     benchmark:
         "<benchmarks>/perturb_shard/{dataset}/{model}/{group}/{level}/{shard}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/gpu.yaml"
     threads: study.config["extraction"]["inference_threads"]
     resources:
         **gpu_resources(),
         mem_mb=grow(perturb_mem_mb),
-        runtime=perturb_runtime,
+        runtime=grow(perturb_runtime),
     params:
         code=code_of("perturb_shard", runs_model=True),
         model=model_row,
@@ -74,13 +74,13 @@ rule measure_robustness:
         "<logs>/measure_robustness/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/measure_robustness/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=grow(layer_mem_mb),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("measure_robustness"),
         dataset=lambda wildcards: wildcards.dataset,

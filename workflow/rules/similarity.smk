@@ -36,13 +36,13 @@ rule discover_concepts:
         "<logs>/discover_concepts/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/discover_concepts/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(discovery_mem_mb),
-        runtime=discovery_runtime,
+        runtime=grow(discovery_runtime),
     params:
         code=code_of("discover_concepts"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -73,13 +73,13 @@ rule profile_concepts:
         "<logs>/profile_concepts/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/profile_concepts/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(profile_mem_mb),
-        runtime=profile_runtime,
+        runtime=grow(profile_runtime),
     params:
         code=code_of("profile_concepts"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -104,13 +104,13 @@ rule measure_geometry:
         "<logs>/measure_geometry/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/measure_geometry/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=grow(geometry_mem_mb),
-        runtime=geometry_runtime,
+        runtime=grow(geometry_runtime),
     params:
         code=code_of("measure_geometry"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -140,13 +140,13 @@ rule compare_models:
         "<logs>/compare_models/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/compare_models/{dataset}/{model}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(comparison_mem_mb),
-        runtime=comparison_runtime,
+        runtime=grow(comparison_runtime),
     params:
         code=code_of("compare_models"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -174,14 +174,14 @@ rule respond_to_concepts:
         "<logs>/respond_to_concepts/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/respond_to_concepts/{dataset}/{model}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/gpu.yaml"
     threads: study.config["extraction"]["inference_threads"]
     resources:
         **gpu_resources(),
         mem_mb=grow(response_mem_mb),
-        runtime=response_runtime,
+        runtime=grow(response_runtime),
     params:
         code=code_of("respond_to_concepts", runs_model=True),
         dataset=lambda wildcards: wildcards.dataset,
@@ -211,13 +211,13 @@ rule join_similarity:
         "<logs>/join_similarity/{dataset}.log",
     benchmark:
         "<benchmarks>/join_similarity/{dataset}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=20,
+        runtime=grow(20),
     params:
         code=code_of("join_similarity"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -244,13 +244,13 @@ rule plot_similarity:
         "<logs>/plot_similarity/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/plot_similarity/{dataset}/{model}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=60,
+        runtime=grow(60),
     params:
         code=code_of("plot_similarity"),
         dataset=lambda wildcards: wildcards.dataset,
@@ -279,13 +279,13 @@ rule plot_similarity_models:
         "<logs>/plot_similarity_models/{dataset}.log",
     benchmark:
         "<benchmarks>/plot_similarity_models/{dataset}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("plot_similarity_models"),
         dataset=lambda wildcards: wildcards.dataset,

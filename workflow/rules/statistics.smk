@@ -22,13 +22,13 @@ rule summarise_layer:
         "<logs>/summarise_layer/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/summarise_layer/{dataset}/{model}/{layer}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(layer_mem_mb),
-        runtime=layer_runtime,
+        runtime=grow(layer_runtime),
     params:
         code=code_of("summarise_layer"),
         layer=layer_row,
