@@ -57,4 +57,5 @@ rule all:
 
 
 onstart:
+    check_sent()
     Path(REFUSAL).unlink(missing_ok=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from conceptatlas.models.rows import with_weights_in
-from conceptatlas.outside import bring_files, relocated
+from conceptatlas.outside import bring_files, relocated, unknown_to_git
 
 
 def test_files_are_copied_under_their_names(tmp_path: Path) -> None:
@@ -44,3 +45,15 @@ def test_rows_without_files_stay() -> None:
     row = {"model": "m", "weights": "IMAGENET1K_V2", "options": ""}
     assert with_weights_in(row, ["in/bucket"]) == row
     assert relocated({"path": "q.npy"}, ["q.npy"], []) == {"path": "q.npy"}
+
+
+def test_files_that_git_does_not_know_are_named(tmp_path: Path) -> None:
+    for name in ("study/known.tsv", "study/new.tsv", "elsewhere.tsv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    files = ["known.tsv", "new.tsv", tmp_path / "study" / "known.tsv", tmp_path / "elsewhere.tsv"]
+    assert unknown_to_git(files, tmp_path / "study") == [str(file) for file in files]  # no repository
+    for arguments in (["init", "--quiet"], ["add", "study/known.tsv", "elsewhere.tsv"]):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True, capture_output=True)
+    found = unknown_to_git(files, tmp_path / "study")
+    assert found == ["new.tsv", str(tmp_path / "elsewhere.tsv")]  # known, but not below the folder of the run

@@ -1,12 +1,13 @@
 """Files outside the study that a row names (weights, matrices), for jobs on machines that cannot open them.
 
 They are copied into the study on the machine that can, travel as inputs like everything else, and the row is read with
-the copies' places in it.
+the copies' places in it. Sheets and code of the user's own travel otherwise: Snakemake sends what git knows.
 """
 
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,3 +46,20 @@ def relocated(row: Row, files: Sequence[str], folders: Sequence[str]) -> Row:
             place = str(Path(folder, Path(file).name))
             row = {key: cell.replace(file, place) if isinstance(cell, str) else cell for key, cell in row.items()}
     return row
+
+
+def unknown_to_git(files: Sequence[str | Path], folder: str | Path = ".") -> list[str]:
+    """Those of some files that Snakemake would not send to machines without a shared disk.
+
+    It sends what ``git ls-files`` lists below the folder it runs in: added files, committed or not. Outside of a
+    repository, or without git, all are unknown.
+
+    files : relative to `folder`, or absolute.
+    """
+    folder = Path(folder).resolve()
+    try:
+        done = subprocess.run(["git", "ls-files", "-z", "."], cwd=folder, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return [str(file) for file in files]
+    known = {folder / name for name in done.stdout.split("\0") if name} if done.returncode == 0 else set()
+    return [str(file) for file in files if (folder / file).resolve() not in known]

@@ -4,6 +4,11 @@ INPUTS   weights and matrices that the sheets name, where the config says `outsi
 OUTPUTS  <results>/outside/{sheet}/{row}/   copies of them, which travel to the jobs
 """
 
+from snakemake.settings.types import SharedFSUsage
+
+from conceptatlas.outside import unknown_to_git
+from conceptatlas.study import sheet_files
+
 OUTSIDE_HERE = study.config["outside_files"] == "here"
 """Whether only this machine can open what the sheets name: data sets are then listed and framed here, by local rules."""
 
@@ -41,6 +46,25 @@ def brought_directions(wildcards):
     named = OUTSIDE_HERE and basis_row(wildcards)["path"]
     row = "~".join((wildcards.dataset, wildcards.model, wildcards.layer, wildcards.basis))
     return [OUTSIDE.format(sheet="bases", row=row)] if named else []
+
+
+def sent_files():
+    """Sheets, and modules of the user's own, that jobs elsewhere read while they parse or load a model."""
+    own = [plugin_file(row["architecture"]) for row in study.models.values() if row["source"] == "user"]
+    sheets = sheet_files(config, config_files=workflow.configfiles)
+    return [*sheets, *(file for file in own if Path(file).is_file())]
+
+
+def check_sent():
+    """When the run starts: jobs on machines without this disk get what git knows. Said here, not in the log of a pod."""
+    if SharedFSUsage.SOURCES in workflow.storage_settings.shared_fs_usage:
+        return
+    unknown = unknown_to_git(sent_files())
+    if unknown:
+        raise WorkflowError(
+            f"jobs get the files that git knows below {Path.cwd()}, and not {', '.join(unknown)}: "
+            "`git add` them there (a commit is not needed)"
+        )
 
 
 rule bring_files:
