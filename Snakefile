@@ -57,5 +57,4 @@ rule all:
 
 
 onstart:
-    check_sent()
-    Path(REFUSAL).unlink(missing_ok=True)
+    before_jobs()

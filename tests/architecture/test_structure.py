@@ -251,6 +251,7 @@ def test_what_is_ancient_has_an_ordinary_way_too() -> None:
         "concepts": ("dataset",),
         "overlaps": ("dataset",),
         "examples": ("dataset",),
+        "weights": ("report", "discovered"),
     }
     for name, text in rules().items():
         inputs = re.findall(r"^        (\w+)=(ancient\()?", text.split("    output:")[0], flags=re.MULTILINE)

@@ -89,7 +89,7 @@ LEARNING_KEYS = (
 """Keys of the config section `net2vec` that both of its tasks depend on."""
 
 RETRIES = study.config["retries_inside_job"] or None
-"""Of every rule that is submitted. None, not 0: a rule that says 0 is never tried again, whatever the profile says."""
+"""Of all rules that are submitted. None, not 0: one that says 0 is never tried again, whatever the profile says."""
 
 REFUSAL = f"{study.folder}/preflight.refused.txt"
 

@@ -1,7 +1,7 @@
 """
 PURPOSE  Studies that lie in a bucket, and jobs that cannot open the files the sheets name.
-INPUTS   weights and matrices that the sheets name, where the config says `outside_files: here`.
-OUTPUTS  <results>/outside/{sheet}/{row}/   copies of them, which travel to the jobs
+INPUTS   the study; how Snakemake was started.
+OUTPUTS  none.
 """
 
 from snakemake.settings.types import SharedFSUsage
@@ -55,8 +55,9 @@ def sent_files():
     return [*sheets, *(file for file in own if Path(file).is_file())]
 
 
-def check_sent():
+def before_jobs():
     """When the run starts: jobs on machines without this disk get what git knows. Said here, not in the log of a pod."""
+    Path(REFUSAL).unlink(missing_ok=True)
     if SharedFSUsage.SOURCES in workflow.storage_settings.shared_fs_usage:
         return
     unknown = unknown_to_git(sent_files())
@@ -65,29 +66,3 @@ def check_sent():
             f"jobs get the files that git knows below {Path.cwd()}, and not {', '.join(unknown)}: "
             "`git add` them there (a commit is not needed)"
         )
-
-
-rule bring_files:
-    output:
-        folder=directory(OUTSIDE),
-    log:
-        "<logs>/bring_files/{sheet}/{row}.log",
-    benchmark:
-        "<benchmarks>/bring_files/{sheet}/{row}.tsv"
-    wildcard_constraints:
-        sheet="models|bases",
-        row="[^/]+",
-    priority: 100
-    localrule: True
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=30,
-    params:
-        code=code_of("bring_files"),
-        files=named_outside,
-        content=lambda wildcards: [entry for file in named_outside(wildcards) for entry in content(expand_cell(file))],
-    script:
-        "../scripts/bring_files.py"
