@@ -51,7 +51,7 @@ def brought_directions(wildcards):
 def sent_files():
     """Sheets, and modules of the user's own, that jobs elsewhere read while they parse or load a model."""
     own = [plugin_file(row["architecture"]) for row in study.models.values() if row["source"] == "user"]
-    sheets = sheet_files(config, config_files=workflow.configfiles)
+    sheets = sheet_files(study.config, config_files=workflow.configfiles)
     return [*sheets, *(file for file in own if Path(file).is_file())]
 
 
