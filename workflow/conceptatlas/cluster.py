@@ -228,7 +228,8 @@ def _test_submission(script: str) -> None:
         file.flush()
         done = subprocess.run(["sbatch", "--test-only", file.name], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise ValueError(f"sbatch refuses the workers' job: {done.stderr.strip()}")
+        reason = "; ".join(done.stderr.strip().splitlines())
+        raise ValueError(f"sbatch refuses the workers' job: {reason}")
 
 
 @contextlib.contextmanager
