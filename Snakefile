@@ -10,6 +10,7 @@ min_version("9.19")
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/storage.smk"
 include: "workflow/rules/inputs.smk"
 include: "workflow/rules/resources.smk"
 include: "workflow/rules/datasets.smk"
@@ -56,4 +57,4 @@ rule all:
 
 
 onstart:
-    Path(REFUSAL).unlink(missing_ok=True)
+    before_jobs()

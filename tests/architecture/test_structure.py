@@ -17,7 +17,7 @@ PACKAGE = "conceptatlas"
 LEVELS = [
     {"naming", "seeds"},
     {"sheets", "levels", "validation", "costs", "plugins", "progress", "preflight_table", "memory"},
-    {"files", "tables", "provenance", "parallel", "streaming", "masks", "inference"},
+    {"files", "bucket", "outside", "tables", "provenance", "parallel", "streaming", "masks", "inference"},
     {"datasets"},
     {"devices", "models"},
     {"activations"},
@@ -50,6 +50,7 @@ NEIGHBOURS = {
     ("costs", "levels"),
     ("tables", "files"),
     ("parallel", "files"),
+    ("outside", "files"),
     ("masks", "files"),
     ("streaming", "files"),
     ("inference", "streaming"),
@@ -250,6 +251,7 @@ def test_what_is_ancient_has_an_ordinary_way_too() -> None:
         "concepts": ("dataset",),
         "overlaps": ("dataset",),
         "examples": ("dataset",),
+        "weights": ("report", "discovered"),
     }
     for name, text in rules().items():
         inputs = re.findall(r"^        (\w+)=(ancient\()?", text.split("    output:")[0], flags=re.MULTILINE)

@@ -140,6 +140,7 @@ def test_what_fits_is_not_refused() -> None:
     nearly = Machine(disk_mb=needed / 2 + 1000, mem_mb=1e9, cores=2)
     assert reasons_to_refuse(stages, nearly)
     assert not reasons_to_refuse(stages, nearly, on_disk_mb=0.6 * needed)  # most of it is there already
+    assert not reasons_to_refuse(stages, nearly, check_disk=False)  # results in a bucket
 
 
 def test_limits_of_the_config_replace_the_measured_ones(tmp_path: Path) -> None:

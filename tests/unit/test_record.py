@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 
 from conceptatlas.record import git_commit, time_per_rule, write_run_config, write_run_record
@@ -38,6 +39,15 @@ def test_config_and_record_are_read_back(tmp_path: Path) -> None:
     record = json.loads(out.read_text())
     assert set(record) == {"versions", "commit", "config_sha256", "rules"}
     assert len(record["config_sha256"]) == 64
+
+
+def test_a_bucket_that_cannot_be_read_costs_the_times_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    config, out = tmp_path / "run_config.yaml", tmp_path / "run_record.json"
+    write_run_config(config, config={"study": "tiny"})
+    storage = {"prefix": "nowhere", "endpoint": None, "region": None}
+    write_run_record(out, run_config=config, benchmarks="results/b", script=__file__, storage=storage)
+    assert json.loads(out.read_text())["rules"] == {}
+    assert "times per rule are left out: results/b in nowhere: storage prefix 'nowhere', expected s3://" in caplog.text
 
 
 def test_no_commit_outside_of_git(tmp_path: Path) -> None:

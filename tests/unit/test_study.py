@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conceptatlas.study import Study, alternatives, load_study, pick
+from conceptatlas.study import Study, alternatives, load_study, pick, sheet_files
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "workflow" / "schemas"
 
@@ -180,6 +180,13 @@ def test_analyses_that_are_off_need_nothing(tmp_path: Path) -> None:
     layers = "model\tlayer\tmodule\tstore\n18\ta\tb\tnone\nrandom-18\ta\tb\tfull\n"
     summaries = {"layers": layers, "bases": SHEETS["bases"].splitlines()[0] + "\n"}
     assert study(tmp_path, summaries, dissection={"models": ["random-18"]}).dissected() == [("scenes", "random-18")]
+
+
+def test_sheets_of_a_study_are_found_where_it_reads_them(tmp_path: Path) -> None:
+    read = study(tmp_path)
+    found = sheet_files(read.config, config_files=[], folder=tmp_path)
+    assert {path.name for path in found} == {f"{name}.tsv" for name in SHEETS}
+    assert all(path.is_file() for path in found)
 
 
 def test_wildcards_match_names_only() -> None:

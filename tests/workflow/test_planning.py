@@ -84,6 +84,12 @@ def test_command_line_overrides_one_key(fresh: Workspace) -> None:
     assert " gpu=1" not in done.stdout + done.stderr
 
 
+def test_outside_files_are_brought_once_a_row(fresh: Workspace) -> None:
+    """Weights in a file travel, `random` has none."""
+    here = ("--config", "outside_files=here")
+    assert fresh.planned(*here) == fresh.planned() | {"bring_files": 1}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

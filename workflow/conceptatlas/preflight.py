@@ -218,7 +218,12 @@ def _rotated(axes: Mapping[str, Any], dataset: str, model: str, layer: str) -> b
 
 
 def reasons_to_refuse(
-    stages: Sequence[Stage], machine: Machine, *, on_disk_mb: float = 0.0, max_hours: float | None = None
+    stages: Sequence[Stage],
+    machine: Machine,
+    *,
+    on_disk_mb: float = 0.0,
+    max_hours: float | None = None,
+    check_disk: bool = True,
 ) -> list[str]:
     """Why the study cannot run here; empty if it can.
 
@@ -226,7 +231,7 @@ def reasons_to_refuse(
     """
     reasons = []
     needed_mb = max(0.0, sum(stage.disk_mb for stage in stages) - on_disk_mb)
-    if needed_mb + 1000 * RESERVE_GB > machine.disk_mb:
+    if check_disk and needed_mb + 1000 * RESERVE_GB > machine.disk_mb:
         largest = max(stages, key=lambda stage: stage.disk_mb)
         reasons.append(
             f"disk: {size_text(needed_mb)} more are needed and {size_text(machine.disk_mb)} are free "
@@ -262,11 +267,13 @@ def check_study(
     reports: Sequence[str | Path],
     out: str | Path,
     refusal: str | Path,
+    elsewhere: bool = False,
 ) -> None:
     """Write the estimate, or refuse the study.
 
     listings, reports : listing.parquet of each row of `datasets`; the model reports.
     out : preflight.json, in the folder of the results. pairs : (dataset, model) to extract.
+    elsewhere : the results lie in a bucket: this machine's disk is no limit, `preflight.disk_gb` still is one.
     bases : rows of bases.tsv, each as costly as a layer. perturbations : rows of perturbations.tsv.
 
     Raises
@@ -291,11 +298,18 @@ def check_study(
     )
     limits, results = config["preflight"], Path(out).parent
     machine = this_machine(results, limits)
-    reasons = reasons_to_refuse(stages, machine, on_disk_mb=folder_mb(results), max_hours=limits["max_hours"])
+    reasons = reasons_to_refuse(
+        stages,
+        machine,
+        on_disk_mb=folder_mb(results),
+        max_hours=limits["max_hours"],
+        check_disk=not elsewhere or limits["disk_gb"] is not None,
+    )
     content = {"stages": [asdict(stage) for stage in stages], "machine": asdict(machine), "reasons": reasons}
     Path(refusal).unlink(missing_ok=True)
     if reasons and limits["refuse"]:
         text = "\n".join(["this study does not fit:", *(f"- {reason}" for reason in reasons)])
+        Path(refusal).parent.mkdir(parents=True, exist_ok=True)  # with a study in a bucket nothing else made it
         Path(refusal).write_text(text + "\n", encoding="utf-8")
         raise ValueError(f"{text}\n{table(content)}\n`preflight: {{refuse: false}}` in the config runs it all the same")
     for reason in reasons:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import logging
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from conceptatlas.bucket import fetch_folder
 from conceptatlas.files import atomic_path, write_json
 from conceptatlas.provenance import versions
+
+logger = logging.getLogger(__name__)
 
 
 def write_run_config(out: str | Path, **study: Any) -> None:
@@ -23,10 +28,18 @@ def write_run_config(out: str | Path, **study: Any) -> None:
         part.write_text(yaml.safe_dump(study, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
-def write_run_record(out: str | Path, *, run_config: str | Path, benchmarks: str | Path, script: str | Path) -> None:
+def write_run_record(
+    out: str | Path,
+    *,
+    run_config: str | Path,
+    benchmarks: str | Path,
+    script: str | Path,
+    storage: Mapping[str, str | None] | None = None,
+) -> None:
     """Write versions, commit, digest of the config, and jobs, time and memory per rule.
 
     benchmarks : folder of Snakemake's benchmark files, one folder a rule. script : a file of the repository.
+    storage : where the study lies if not on this disk: `prefix`, `endpoint` and `region` of `bucket.fetch_folder`.
     """
     write_json(
         out,
@@ -34,9 +47,26 @@ def write_run_record(out: str | Path, *, run_config: str | Path, benchmarks: str
             "versions": versions(),
             "commit": git_commit(Path(script).resolve().parent),
             "config_sha256": hashlib.sha256(Path(run_config).read_bytes()).hexdigest(),
-            "rules": time_per_rule(benchmarks),
+            "rules": time_per_rule(benchmarks) if storage is None else _time_in_bucket(str(benchmarks), storage),
         },
     )
+
+
+def _time_in_bucket(benchmarks: str, storage: Mapping[str, str | None]) -> dict[str, Mapping[str, float]]:
+    """`time_per_rule` of a study in a bucket; nothing, with a warning, where the bucket cannot be read."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            fetch_folder(
+                benchmarks,
+                folder,
+                prefix=str(storage["prefix"]),
+                endpoint=storage["endpoint"],
+                region=storage["region"],
+            )
+        except Exception as error:  # a finished study is not failed for its timings
+            logger.warning("times per rule are left out: %s in %s: %s", benchmarks, storage["prefix"], error)
+            return {}
+        return time_per_rule(folder)
 
 
 def git_commit(folder: Path) -> str:

@@ -85,7 +85,7 @@ def expand_row(row: Row) -> Row:
     Params record the row as written, so that moving the data reruns nothing. `study.load_study` has made sure that
     the variables exist.
     """
-    return {column: _expand(cell) if isinstance(cell, str) else cell for column, cell in row.items()}
+    return {column: expand_cell(cell) if isinstance(cell, str) else cell for column, cell in row.items()}
 
 
 def variables(cell: str) -> list[str]:
@@ -93,7 +93,8 @@ def variables(cell: str) -> list[str]:
     return [name for name in _VARIABLE.findall(cell) if name != HOME]
 
 
-def _expand(cell: str) -> str:
+def expand_cell(cell: str) -> str:
+    """One cell of a row as `expand_row` fills it in."""
     known = {HOME: str(Path(__file__).parents[2]), **os.environ}
     return _VARIABLE.sub(lambda match: known.get(match.group(1), match.group(0)), cell)
 

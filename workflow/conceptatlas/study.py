@@ -23,7 +23,7 @@ from conceptatlas.study_plan import KEYS, NEEDS, OPTIONAL, Study
 from conceptatlas.study_similarity import similarity_mistakes
 from conceptatlas.validation import check, read_schema, read_yaml, typed_row, with_defaults
 
-__all__ = ["Study", "alternatives", "load_study", "pick"]
+__all__ = ["Study", "alternatives", "load_study", "pick", "sheet_files"]
 
 
 def load_study(
@@ -65,6 +65,14 @@ def load_study(
     study = Study(config=config, **sheets)
     _cross_check(study)
     return study
+
+
+def sheet_files(
+    config: Mapping[str, Any], *, config_files: Sequence[str | Path], folder: str | Path = "."
+) -> list[Path]:
+    """The sheets of a study, as `load_study` finds them."""
+    named = config["sheets"]
+    return [_locate(name, named[name], config_files, Path(folder)) for name in KEYS if named.get(name)]
 
 
 def _locate(name: str, named: str, config_files: Sequence[str | Path], folder: Path) -> Path:

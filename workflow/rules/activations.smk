@@ -14,6 +14,7 @@ rule extract_activations:
         frames_manifest="<results>/datasets/{dataset}/frames/{shard}.json",
         report="<results>/models/{model}/{group}.json",
         calibration=calibration_of,
+        weights=ancient(brought_weights),
     output:
         store="<results>/activations/{dataset}/{model}/{group}/{shard}.h5",
         manifest="<results>/activations/{dataset}/{model}/{group}/{shard}.json",

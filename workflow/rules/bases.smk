@@ -15,6 +15,7 @@ rule dissect_basis:
         overlaps=ancient("<results>/datasets/{dataset}/overlaps.h5"),
         annotations=ancient(in_shards(ANNOTATIONS)),
         report=report_of,
+        directions=brought_directions,
     output:
         labels="<results>/bases/{dataset}/{model}/{layer}/{basis}/labels.parquet",
         units="<results>/bases/{dataset}/{model}/{layer}/{basis}/units.parquet",

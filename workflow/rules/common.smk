@@ -27,7 +27,7 @@ from conceptatlas.models.index import source_module
 from conceptatlas.models.rows import weights_files
 from conceptatlas.plugins import plugin_file
 from conceptatlas.provenance import fingerprint
-from conceptatlas.sheets import expand_row
+from conceptatlas.sheets import expand_cell, expand_row
 from conceptatlas.study import alternatives, load_study, pick
 from conceptatlas.study_net2vec import word_files
 from conceptatlas.study_plan import TASKS

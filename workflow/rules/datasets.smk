@@ -21,6 +21,7 @@ rule list_dataset:
         "<benchmarks>/list_dataset/{dataset}.tsv"
     priority: 100
     retries: RETRIES
+    localrule: OUTSIDE_HERE
     conda:
         "../../envs/cpu.yaml"
     threads: list_threads
@@ -49,6 +50,7 @@ rule frame_images:
     benchmark:
         "<benchmarks>/frame_images/{dataset}/{shard}.tsv"
     retries: RETRIES
+    localrule: OUTSIDE_HERE
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -81,6 +83,7 @@ rule index_dataset:
     benchmark:
         "<benchmarks>/index_dataset/{dataset}.tsv"
     retries: RETRIES
+    localrule: OUTSIDE_HERE
     conda:
         "../../envs/cpu.yaml"
     threads: 1

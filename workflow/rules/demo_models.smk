@@ -11,10 +11,15 @@ The shipped files in resources/demo_models are never written by a rule; docs/dem
 
 from conceptatlas.models.demo_recipes import RECIPES
 
+# Names of their own, not `rules.X.output.Y`: expand() refuses the latter once outputs lie in a storage.
+SCENES = "results/demo_models/scenes.h5"
+TRAINED = "results/demo_models/{demo_model}.safetensors"
+TRAINING_RECORD = "results/demo_models/{demo_model}.json"
+
 
 rule draw_demo_scenes:
     output:
-        scenes="results/demo_models/scenes.h5",
+        scenes=SCENES,
     log:
         "results/demo_models/logs/draw_demo_scenes.log",
     benchmark:
@@ -34,10 +39,10 @@ rule draw_demo_scenes:
 
 rule train_demo_model:
     input:
-        scenes=rules.draw_demo_scenes.output.scenes,
+        scenes=SCENES,
     output:
-        weights="results/demo_models/{demo_model}.safetensors",
-        record="results/demo_models/{demo_model}.json",
+        weights=TRAINED,
+        record=TRAINING_RECORD,
     log:
         "results/demo_models/logs/train_demo_model/{demo_model}.log",
     benchmark:
@@ -59,8 +64,8 @@ rule train_demo_model:
 
 rule train_demo_models:
     input:
-        weights=expand(rules.train_demo_model.output.weights, demo_model=RECIPES),
-        records=expand(rules.train_demo_model.output.record, demo_model=RECIPES),
+        weights=expand(TRAINED, demo_model=RECIPES),
+        records=expand(TRAINING_RECORD, demo_model=RECIPES),
     output:
         accuracy="results/demo_models/accuracy.tsv",
     log:

@@ -52,6 +52,7 @@ rule plot_dissection:
         "<logs>/plot_dissection/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/plot_dissection/{dataset}/{model}.tsv"
+    retries: RETRIES
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -133,6 +134,7 @@ rule plot_robustness:
         "<logs>/plot_robustness/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/plot_robustness/{dataset}/{model}.tsv"
+    retries: RETRIES
     conda:
         "../../envs/report.yaml"
     threads: 1

@@ -106,6 +106,8 @@ rule match_words:
         "<logs>/match_words/{dataset}.log",
     benchmark:
         "<benchmarks>/match_words/{dataset}.tsv"
+    retries: RETRIES
+    localrule: OUTSIDE_HERE
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -137,6 +139,7 @@ rule relate_concepts:
         "<logs>/relate_concepts/{dataset}/{model}/{layer}.log",
     benchmark:
         "<benchmarks>/relate_concepts/{dataset}/{model}/{layer}.tsv"
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -198,6 +201,7 @@ rule compare_embeddings:
         "<logs>/compare_embeddings/{dataset}.log",
     benchmark:
         "<benchmarks>/compare_embeddings/{dataset}.tsv"
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -233,6 +237,7 @@ rule plot_net2vec:
         "<logs>/plot_net2vec/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/plot_net2vec/{dataset}/{model}.tsv"
+    retries: RETRIES
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -263,6 +268,7 @@ rule plot_net2vec_models:
         "<logs>/plot_net2vec_models/{dataset}.log",
     benchmark:
         "<benchmarks>/plot_net2vec_models/{dataset}.tsv"
+    retries: RETRIES
     conda:
         "../../envs/report.yaml"
     threads: 1

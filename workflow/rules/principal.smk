@@ -85,6 +85,7 @@ rule plot_principal_directions:
         "<logs>/plot_principal_directions/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/plot_principal_directions/{dataset}/{model}.tsv"
+    retries: RETRIES
     conda:
         "../../envs/report.yaml"
     threads: 1

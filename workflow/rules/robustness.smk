@@ -17,6 +17,7 @@ rule perturb_shard:
         frames_manifest="<results>/datasets/{dataset}/frames/{shard}.json",
         report="<results>/models/{model}/{group}.json",
         calibration=calibration_of,
+        weights=ancient(brought_weights),
         store=ancient("<results>/activations/{dataset}/{model}/{group}/{shard}.h5"),
         manifest="<results>/activations/{dataset}/{model}/{group}/{shard}.json",
         statistics=ancient(perturbed_layers_of_group("<results>/statistics/{dataset}/{model}/{layer}.h5")),

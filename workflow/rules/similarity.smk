@@ -163,6 +163,7 @@ rule respond_to_concepts:
         frames=ancient(in_shards(FRAMES)),
         frames_manifests=in_shards("<results>/datasets/{dataset}/frames/{shard}.json"),
         calibration=calibration_of,
+        weights=ancient(brought_weights),
         dataset="<results>/datasets/{dataset}/dataset.json",
         index=ancient("<results>/datasets/{dataset}/index.parquet"),
         discovered=answered_for("fidelity", "discovered.h5"),
@@ -210,6 +211,7 @@ rule join_similarity:
         "<logs>/join_similarity/{dataset}.log",
     benchmark:
         "<benchmarks>/join_similarity/{dataset}.tsv"
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -242,6 +244,7 @@ rule plot_similarity:
         "<logs>/plot_similarity/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/plot_similarity/{dataset}/{model}.tsv"
+    retries: RETRIES
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -276,6 +279,7 @@ rule plot_similarity_models:
         "<logs>/plot_similarity_models/{dataset}.log",
     benchmark:
         "<benchmarks>/plot_similarity_models/{dataset}.tsv"
+    retries: RETRIES
     conda:
         "../../envs/report.yaml"
     threads: 1

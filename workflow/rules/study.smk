@@ -101,6 +101,7 @@ rule estimate_study:
         study=study.plain(),
         pairs=[list(pair) for pair in study.extracted()],
         refusal=REFUSAL,
+        elsewhere=storage_of_study() is not None,
     script:
         "../scripts/estimate_study.py"
 
@@ -177,5 +178,6 @@ rule write_run_record:
     params:
         code=code_of("write_run_record"),
         benchmarks=f"{study.folder}/benchmarks",
+        storage=storage_of_study(),
     script:
         "../scripts/write_run_record.py"

@@ -2,6 +2,7 @@
 
 from conceptatlas.dissection.basis import dissect_basis
 from conceptatlas.jobs import job
+from conceptatlas.outside import relocated
 from conceptatlas.sheets import expand_row
 
 FILES = ("index", "concepts", "overlaps", "report")
@@ -12,12 +13,13 @@ OPTIONS = ("thresholds", "geometry", "options", "seed")
 
 def main() -> None:
     with job(script=__file__, log=snakemake.log[0], code=snakemake.params.code):
+        basis = expand_row(snakemake.params.basis)
         dissect_basis(
             dataset=snakemake.wildcards.dataset,
             model=snakemake.wildcards.model,
             layer=snakemake.wildcards.layer,
             about=snakemake.input.dataset,
-            basis=expand_row(snakemake.params.basis),
+            basis=relocated(basis, [basis["path"]], snakemake.input.directions) if basis["path"] else basis,
             **{name: snakemake.input[name] for name in FILES},
             **{name: list(snakemake.input[name]) for name in LISTS},
             **{name: snakemake.output[name] for name in RESULTS},

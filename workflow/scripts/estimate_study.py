@@ -13,6 +13,7 @@ def main() -> None:
             reports=list(snakemake.input.reports),
             out=snakemake.output.preflight,
             refusal=snakemake.params.refusal,
+            elsewhere=snakemake.params.elsewhere,
         )
 
 

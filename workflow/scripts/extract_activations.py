@@ -2,6 +2,7 @@
 
 from conceptatlas.activations.extraction import extract_shard
 from conceptatlas.jobs import job
+from conceptatlas.models.rows import with_weights_in
 from conceptatlas.sheets import expand_row
 
 
@@ -9,7 +10,7 @@ def main() -> None:
     with job(script=__file__, log=snakemake.log[0], code=snakemake.params.code, refusal=snakemake.params.refusal):
         calibration = list(snakemake.input.calibration)
         extract_shard(
-            model=expand_row(snakemake.params.model),
+            model=with_weights_in(expand_row(snakemake.params.model), snakemake.input.weights),
             layers=snakemake.params.layers,
             report=snakemake.input.report,
             frames=snakemake.input.frames,

@@ -1,6 +1,7 @@
 """Ask a classifier what its answers owe to the concepts of its layers: fidelity of what was found, TCAV."""
 
 from conceptatlas.jobs import job
+from conceptatlas.models.rows import with_weights_in
 from conceptatlas.sheets import expand_row
 from conceptatlas.similarity.responses import respond_to_concepts
 
@@ -11,7 +12,7 @@ OPTIONS = ("dataset", "layers", "options", "seed", "batch", "threads", "device",
 def main() -> None:
     with job(script=__file__, log=snakemake.log[0], code=snakemake.params.code):
         respond_to_concepts(
-            model=expand_row(snakemake.params.model),
+            model=with_weights_in(expand_row(snakemake.params.model), snakemake.input.weights),
             calibration=next(iter(snakemake.input.calibration), None),
             index=snakemake.input.index,
             **{name: list(snakemake.input[name]) for name in LISTS},

@@ -11,6 +11,7 @@ def main() -> None:
             run_config=snakemake.input.run_config,
             benchmarks=snakemake.params.benchmarks,
             script=__file__,
+            storage=snakemake.params.storage,
         )
 
 

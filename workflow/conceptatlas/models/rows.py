@@ -6,8 +6,10 @@ Nothing here imports torch, so rules can use it while Snakemake parses.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
+from conceptatlas.outside import relocated
 from conceptatlas.sheets import parse_options
 
 RANDOM = "random"
@@ -116,6 +118,11 @@ def weights_file(row: dict[str, Any]) -> str:
 def weights_files(row: dict[str, Any]) -> list[str]:
     """All files whose content decides about the weights of a row: the weights file and the key map, where named."""
     return [file for file in (weights_file(row), str(options_cell(row).get(KEY_MAP, ""))) if file]
+
+
+def with_weights_in(row: dict[str, Any], folders: Sequence[str]) -> dict[str, Any]:
+    """The (expanded) row with its files in the folder they were brought to; as it is if `folders` is empty."""
+    return relocated(row, weights_files(row), folders)
 
 
 def looks_like_path(weights: str) -> bool:

@@ -1,0 +1,68 @@
+"""
+PURPOSE  Studies that lie in a bucket, and jobs that cannot open the files the sheets name.
+INPUTS   the study; how Snakemake was started.
+OUTPUTS  none.
+"""
+
+from snakemake.settings.types import SharedFSUsage
+
+from conceptatlas.outside import unknown_to_git
+from conceptatlas.study import sheet_files
+
+OUTSIDE_HERE = study.config["outside_files"] == "here"
+"""Whether only this machine can open what the sheets name: data sets are then listed and framed here, by local rules."""
+
+OUTSIDE = "<results>/outside/{sheet}/{row}"
+
+
+def storage_of_study():
+    """Prefix, endpoint and region of the bucket that the study lies in, None on a disk. Credentials are no params."""
+    chosen = workflow.storage_settings
+    if chosen is None or chosen.default_storage_provider is None:
+        return None
+    settings = workflow.storage_registry.default_storage_provider.settings
+    about = {
+        name: getattr(settings, f"{name}_url" if name == "endpoint" else name, None) for name in ("endpoint", "region")
+    }
+    return {"prefix": chosen.default_storage_prefix, **about}
+
+
+def named_outside(wildcards):
+    """Files that a row names, as the sheet writes them."""
+    if wildcards.sheet == "models":
+        return weights_files(study.models[wildcards.row])
+    basis = study.bases[tuple(wildcards.row.split("~"))]
+    return [basis["path"]] if basis["path"] else []
+
+
+def brought_weights(wildcards):
+    """The folder that a model's weights were copied to; none where every job can open them, or there are none."""
+    named = weights_files(study.models[wildcards.model]) if OUTSIDE_HERE else []
+    return [OUTSIDE.format(sheet="models", row=wildcards.model)] if named else []
+
+
+def brought_directions(wildcards):
+    """The same for the matrix of a basis."""
+    named = OUTSIDE_HERE and basis_row(wildcards)["path"]
+    row = "~".join((wildcards.dataset, wildcards.model, wildcards.layer, wildcards.basis))
+    return [OUTSIDE.format(sheet="bases", row=row)] if named else []
+
+
+def sent_files():
+    """Sheets, and modules of the user's own, that jobs elsewhere read while they parse or load a model."""
+    own = [plugin_file(row["architecture"]) for row in study.models.values() if row["source"] == "user"]
+    sheets = sheet_files(study.config, config_files=workflow.configfiles)
+    return [*sheets, *(file for file in own if Path(file).is_file())]
+
+
+def before_jobs():
+    """When the run starts: jobs on machines without this disk get what git knows. Said here, not in the log of a pod."""
+    Path(REFUSAL).unlink(missing_ok=True)
+    if SharedFSUsage.SOURCES in workflow.storage_settings.shared_fs_usage:
+        return
+    unknown = unknown_to_git(sent_files())
+    if unknown:
+        raise WorkflowError(
+            f"jobs get the files that git knows below {Path.cwd()}, and not {', '.join(unknown)}: "
+            "`git add` them there (a commit is not needed)"
+        )
