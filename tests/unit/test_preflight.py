@@ -53,13 +53,15 @@ SIMILARITY: dict[str, Any] = {
 def inputs(**changes: Any) -> dict[str, Any]:
     config = {
         "extraction": {"batch": 32, "inference_threads": 1, "device": "cpu", "tf32": False},
-        "thresholds": {"taus": [0.001, 0.005, 0.01, 0.05], "definition": "order_statistic"},
+        "thresholds": {"tau": 0.005, "taus": [0.001, 0.005, 0.01, 0.05], "definition": "order_statistic"},
         "dissection": {
             "datasets": None,
             "models": None,
             "n_permutations": 99,
             "gallery_units": 24,
             "gallery_images": 10,
+            "streamed_scores": True,
+            "top_labels": 5,
         },
         "axes": {"datasets": None, "models": None, "layers": None, "n_rotations": 2, "alphas": [0, 1]},
         "net2vec": NET2VEC,

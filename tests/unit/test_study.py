@@ -154,7 +154,7 @@ def test_mistakes_in_the_config(tmp_path: Path, config: dict[str, Any], message:
         (replaced("layers", "conv5", "conv3"), r"line 3: '18 conv3' stands in line 2 already"),
         (
             {"layers": "model\tlayer\tmodule\tstore\n18\ta\tb\tnone\nrandom-18\ta\tb\tfull\n"},
-            "dissection needs store 'full'",
+            "dissection needs store 'full' or 'counts'",
         ),
         (
             {"layers": "model\tlayer\tmodule\tdtype\tstore\n18\ta\tb\tfloat32\tnone\nrandom-18\ta\tb\n"},

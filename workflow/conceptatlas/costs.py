@@ -21,6 +21,8 @@ SECONDS = {
     "write_mb": 0.004,  # a megabyte of activations rounded, counted, hashed and written
     "summarise_mb": 0.004,  # a megabyte of activations read and summed
     "tally_unit": 8e-7,  # one unit of one image: pruned upsampling at S = 112 and intersection with its labels
+    "count_value": 1.5e-9,  # a value of a layer that is not stored, a level of tau: read, compared
+    "score_value": 3e-8,  # one of them in fixed point, added up by label
     "null_pair": 3e-8,  # an active (image, unit) pair against one label of the permuted image, at S = 112
     "dissect_unit": 0.02,  # labels, bootstrap, scores of a unit
     "turn_gmac": 0.02,  # 10^9 multiply-adds of a turned basis: the matrix times the activations
@@ -164,6 +166,39 @@ def null_mb(n_images: int, n_units: int, mask_size: int) -> float:
     """Megabytes of the null of a layer: packed active masks (pruned words only) and labels."""
     masks = n_images * n_units * ACTIVE_SHARE * 460 * (mask_size / 112) ** 2
     return (masks + n_images * LABELS_PER_IMAGE * mask_size**2 / 8) / 1e6
+
+
+def masks_mb(n_images: float, n_units: int, n_positions: int, mask_size: int) -> float:
+    """Megabytes of the packed masks of a layer that is not stored: one a (image, unit) with a value above T."""
+    span = min(1568.0, 460.0 * max(1.0, n_positions / 169) ** 0.5)
+    return n_images * n_units * active_share(n_positions) * span * (mask_size / 112) ** 2 / 1e6
+
+
+def active_share(n_positions: int) -> float:
+    """Share of (image, unit) pairs with a value above T: larger maps have more chances to hold one."""
+    return min(1.0, ACTIVE_SHARE * max(1.0, n_positions / 169) ** 0.25)
+
+
+def counting_s(n_images: float, n_units: int, n_positions: int, mask_size: int, n_taus: int) -> float:
+    """Seconds of the counts of a second pass over a layer, the forward pass left out."""
+    tallies = (n_taus + 1) * n_images * n_units * SECONDS["tally_unit"] * (mask_size / 112) ** 2
+    return tallies + n_images * n_units * n_positions * SECONDS["count_value"] * (n_taus + 1)
+
+
+def scoring_s(n_images: float, n_units: int, n_positions: int) -> float:
+    """Seconds of the sums of a third pass over a layer, the forward pass left out."""
+    return n_images * n_units * n_positions * SECONDS["score_value"]
+
+
+def counting_mb(n_images: float, n_units: int, n_positions: int, mask_size: int, n_taus: int) -> float:
+    """Megabytes that a second pass over a shard holds of a layer: masks twice while they are sorted, tallies."""
+    tallies = n_taus * n_units * CONCEPTS * 256 / 1e6
+    return 2.2 * masks_mb(n_images, n_units, n_positions, mask_size) + tallies
+
+
+def scoring_mb(n_units: int, n_labels: int) -> float:
+    """Megabytes that a third pass holds of a layer: how often each bit pattern occurs, for every unit and label."""
+    return n_units * 65536 * (8 + 4 * n_labels) / 1e6 + 300
 
 
 def rotation_s(n_images: float, n_units: int, n_positions: int) -> float:

@@ -25,10 +25,11 @@ from conceptatlas.costs import SECONDS
 from conceptatlas.datasets.index import format_of
 from conceptatlas.files import read_json, write_json
 from conceptatlas.preflight_net2vec import net2vec_stage
+from conceptatlas.preflight_passes import passes_stage
 from conceptatlas.preflight_similarity import similarity_stage
 from conceptatlas.preflight_table import Machine, Stage, size_text, table, time_text
 from conceptatlas.sheets import Row
-from conceptatlas.study_plan import is_asked
+from conceptatlas.study_plan import is_asked, left_out
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ def estimate(
         *_dataset_stages(data, n_images),
         Stage("models", len(models), 0, len(models) * 2 * SECONDS["start_job"], costs.BASE_MB + 500, 0.1 * len(models)),
         *_layer_stages(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
+        *passes_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
         *_robustness_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}, perturbations),
         *net2vec_stage(config, data, layers, n_images, shapes, pairs),
         *similarity_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
@@ -140,14 +142,15 @@ def _layer_stages(
             mb = n * units * height * width * (2 if layer["dtype"] == "float16" else 4) / 1e6
             stored = mb if layer["store"] == "full" else 0.0
             add("activations", seconds=mb * SECONDS["write_mb"], mem_mb=mem_mb, disk_mb=stored)
-            bits = n * units * (math.ceil(height * width / 8) + 8) / 1e6
+            bits = n * units * (math.ceil(height * width / 8) * (layer["store"] != "counts") + 8) / 1e6
             tables = units * 65536 * 8 / 1e6 + bits
             wanted = config["thresholds"]
             tables += costs.refine_mb(
                 layer["dtype"], units, n_taus=len(wanted["taus"]) + 1, definition=wanted["definition"]
             )
-            add("statistics", jobs=1, seconds=mb * SECONDS["summarise_mb"], mem_mb=700 + tables, disk_mb=bits)
-            if layer["store"] == "full" and not dissected:
+            read_mb = 0.0 if layer["store"] == "counts" else mb
+            add("statistics", jobs=1, seconds=read_mb * SECONDS["summarise_mb"], mem_mb=700 + tables, disk_mb=bits)
+            if layer["store"] != "none" and not dissected:
                 continue  # read by another analysis only; rows of bases.tsv are dissected whatever the section says
             scale = (row["mask_size"] / 112) ** 2
             tally = n * units * SECONDS["tally_unit"] * scale + units * SECONDS["dissect_unit"]
@@ -292,7 +295,15 @@ def check_study(
     limits, results = config["preflight"], Path(out).parent
     machine = this_machine(results, limits)
     reasons = reasons_to_refuse(stages, machine, on_disk_mb=folder_mb(results), max_hours=limits["max_hours"])
-    content = {"stages": [asdict(stage) for stage in stages], "machine": asdict(machine), "reasons": reasons}
+    notes = left_out(config, layers)
+    for note in notes:
+        logger.warning("%s", note)
+    content = {
+        "stages": [asdict(stage) for stage in stages],
+        "machine": asdict(machine),
+        "reasons": reasons,
+        "notes": notes,
+    }
     Path(refusal).unlink(missing_ok=True)
     if reasons and limits["refuse"]:
         text = "\n".join(["this study does not fit:", *(f"- {reason}" for reason in reasons)])
