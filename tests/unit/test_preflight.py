@@ -63,6 +63,8 @@ def inputs(**changes: Any) -> dict[str, Any]:
             "streamed_scores": True,
             "top_labels": 5,
         },
+        "principal": {"datasets": [], "models": None, "layers": None},
+        "robustness": {"datasets": None, "models": None, "layers": None},
         "axes": {"datasets": None, "models": None, "layers": None, "n_rotations": 2, "alphas": [0, 1]},
         "net2vec": NET2VEC,
         "similarity": SIMILARITY,
@@ -271,3 +273,22 @@ def test_what_is_not_dissected_costs_no_null() -> None:
     basis = {**inputs()["layers"][0], "store": "none"}  # a row of bases.tsv is dissected whatever the section says
     stages = by_name(estimate(**inputs(config=off, layers=[*inputs()["layers"], basis])))
     assert stages["dissection"].jobs == 2
+
+
+def test_a_layer_that_is_not_stored_needs_masks_and_passes() -> None:
+    """VGG conv1_2 on Broden: 406 GB of maps; two more passes of 4 shards each, a mask a unit and image at most."""
+    layers = [{**inputs()["layers"][0], "store": "counts"}]
+    given = {"n_images": {"d": 63305}, "shapes": {("m", "l"): (64, 224, 224)}}
+    stored, counted = by_name(estimate(**inputs(**given))), by_name(estimate(**inputs(layers=layers, **given)))
+    assert stored["activations"].disk_mb == pytest.approx(63305 * 64 * 224 * 224 * 2 / 1e6)
+    assert "further passes" not in stored
+    assert counted["activations"].disk_mb == 0
+    assert counted["further passes"].disk_mb <= 63305 * 64 * 1568 / 1e6
+    assert counted["further passes"].jobs == 8
+    assert counted["dissection"].jobs == stored["dissection"].jobs
+    config = {**inputs()["config"], "dissection": {**inputs()["config"]["dissection"], "streamed_scores": False}}
+    two = by_name(estimate(**inputs(layers=layers, config=config, **given)))["further passes"]
+    assert two.jobs == 4
+    assert two.seconds < counted["further passes"].seconds
+    off = {**config, "dissection": {**config["dissection"], "models": []}}
+    assert "further passes" not in by_name(estimate(**inputs(layers=layers, config=off, **given)))

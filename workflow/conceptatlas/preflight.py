@@ -295,7 +295,7 @@ def check_study(
     limits, results = config["preflight"], Path(out).parent
     machine = this_machine(results, limits)
     reasons = reasons_to_refuse(stages, machine, on_disk_mb=folder_mb(results), max_hours=limits["max_hours"])
-    notes = left_out(config, layers)
+    notes = left_out(config, layers, perturbations)
     for note in notes:
         logger.warning("%s", note)
     content = {

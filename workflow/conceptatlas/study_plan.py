@@ -233,18 +233,19 @@ def takes(section: Mapping[str, Any], row: Row) -> bool:
     return row["layer"] in section["layers"]
 
 
-def left_out(config: Mapping[str, Any], layers: Iterable[Row]) -> list[str]:
+def left_out(config: Mapping[str, Any], layers: Iterable[Row], perturbations: Iterable[Row]) -> list[str]:
     """One line a layer that analyses leave out because its maps are not stored."""
-    counted = [row for row in layers if row["store"] == "counts"]
-    if not counted:
-        return []
-    sections = [name for name, stores in NEEDS.items() if "counts" not in stores]
-    names = [name for name in sections if all(config[name][kind] != [] for kind in ("datasets", "models", "layers"))]
-    names = [name for name in names if config[name]["layers"] is None]
+    off = {"axes": not config["axes"]["n_rotations"], "robustness": not list(perturbations)}
+    names = [
+        name
+        for name, stores in NEEDS.items()
+        if "counts" not in stores and not off.get(name) and config[name]["layers"] is None
+        if all(config[name][kind] != [] for kind in ("datasets", "models"))
+    ]
     return [
         f"layer {row['model']} {row['layer']} keeps no maps (store: counts): {', '.join(names)} leave it out"
-        for row in counted
-        if names
+        for row in layers
+        if names and row["store"] == "counts"
     ]
 
 
