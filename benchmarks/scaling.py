@@ -5,10 +5,10 @@
     python benchmarks/scaling.py workers --folder /tmp/scaling --images 1000
 
 `predict` asks the function behind `snakemake preflight` (`conceptatlas.preflight.estimate`): no coefficient stands
-here. `measure` runs a study on a synthetic Broden (224 pixels, masks of 112 x 112, SqueezeNet with random weights) once
-for every number of images, one job at a time on one core, and compares the study's own preflight.json with Snakemake's
-benchmark files (processor time) and the bytes on disk. `workers` runs the jobs that use Dask again with one and with two
-workers and prints wall times.
+here. `measure` runs a study on a synthetic Broden (224 pixels, masks of 112 x 112, SqueezeNet with random weights) for
+every number of images, jobs of one thread, and compares the study's own preflight.json with Snakemake's
+benchmark files (processor time) and the bytes on disk. `workers` runs the jobs that use Dask again with one and with
+two workers and prints wall times.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ def measure(options: argparse.Namespace) -> None:
             place / "study", data, images=images, permutations=options.permutations, counted=True,
             learned=options.learned,
         )  # fmt: skip
-        snakemake(config, place, "--cores", "1")
+        snakemake(config, place, "--cores", str(options.jobs))
         results = place / "results" / "scaling"
         everything[images] = compared(results)
         sys.stdout.write(f"\n{images} images (predicted / measured)\n")
@@ -233,21 +233,29 @@ def measure(options: argparse.Namespace) -> None:
             sys.stdout.write(f"{a['stage']:18s}{slopes[0]:9.2f} /{slopes[1]:8.2f}\n")
 
 
+TARGETS = {
+    "tally_layer": "dissection/broden/squeezenet/fire9/tally.h5",
+    "dissect_layer": "dissection/broden/squeezenet/fire9/labels.parquet",
+    "learn_segmentation": "net2vec/broden/squeezenet/fire9/segmentation.parquet",
+    "discover_concepts": "similarity/broden/squeezenet/fire9/concepts.h5",
+}
+"""Rules that spread their work over Dask workers -> a file each makes of the last layer."""
+
+
 def workers(options: argparse.Namespace) -> None:
-    """Run the Dask stages of a study that `measure --keep --learned` left with one and with two workers."""
-    rules = options.rules.split(",")
-    images = int(options.images.split(",")[-1])
-    place = options.folder / f"run{images}"
+    """Run Dask jobs of a study that `measure --keep --learned` left again with one and with two workers."""
+    place = options.folder / f"run{options.images.split(',')[-1]}"
     results, config = place / "results" / "scaling", place / "study" / "config.yaml"
-    wall: dict[str, list[float]] = {rule: [] for rule in rules}
-    for n in (1, 2):
-        again = ["--until", *rules, "--forcerun", *rules]
-        snakemake(config, place, "--cores", str(n), "--config", f"dask={{workers: {n}}}", *again)
-        for rule in rules:
-            wall[rule].append(benchmark_of(results, rule)[1])
+    permutations = f"dissection={{n_permutations: {options.permutations}}}"
     sys.stdout.write(f"{'rule':24s}{'1 worker':>10s}{'2 workers':>11s}{'efficiency':>12s}\n")
-    for rule, (one, two) in wall.items():
+    for rule in options.rules.split(","):
+        target, wall = f"results/scaling/{TARGETS[rule]}", []
+        for n in (1, 2):
+            XX            (file,) = (results / "benchmarks" / rule).rglob("fire9.tsv")
+            wall.append(float(next(csv.DictReader(file.open(), delimiter="\t"))["s"]))
+        one, two = wall
         sys.stdout.write(f"{rule:24s}{one:9.1f}s{two:10.1f}s{one / two / 2:12.0%}\n")
+        sys.stdout.flush()
 
 
 def main() -> None:
@@ -260,8 +268,9 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=64, help="of the machine that predictions are for")
     parser.add_argument("--similarity", action="store_true", help="predict the comparison of all layers too")
     parser.add_argument("--learned", action="store_true", help="measure net2vec and similarity in a layer too")
+    parser.add_argument("--jobs", type=int, default=1, help="jobs of one thread at a time while measuring")
     parser.add_argument("--keep", action="store_true", help="keep activations")
-    parser.add_argument("--rules", default="tally_layer,dissect_layer,learn_segmentation,discover_concepts")
+    parser.add_argument("--rules", default=",".join(TARGETS))
     options = parser.parse_args()
     if options.what != "predict" and options.folder is None:
         parser.error("--folder is needed")

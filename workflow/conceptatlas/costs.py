@@ -67,6 +67,9 @@ CONCEPTS = 200
 ACTIVE_SHARE = 0.45
 """Share of (image, unit) pairs with a value above the threshold at tau = 0.005 (last maps of SqueezeNet)."""
 
+NULL_UNITS = 8
+"""Units at a time that the null of a layer is given memory for."""
+
 REFIT_POSITIONS = 50_000
 """Positions of a refit of a layer's concepts (`similarity.stability`)."""
 
@@ -162,10 +165,11 @@ def null_s(n_images: int, n_units: int, mask_size: int, n_permutations: int) -> 
     return n_permutations * pairs * LABELS_PER_IMAGE * SECONDS["null_pair"] * (mask_size / 112) ** 2
 
 
-def null_mb(n_images: int, n_units: int, mask_size: int) -> float:
-    """Megabytes of the null of a layer: packed active masks (pruned words only) and labels."""
-    masks = n_images * n_units * ACTIVE_SHARE * 460 * (mask_size / 112) ** 2
-    return (masks + n_images * LABELS_PER_IMAGE * mask_size**2 / 8) / 1e6
+def null_mb(n_images: float, mask_size: int) -> float:
+    """Megabytes of a worker at the null of a layer: packed masks of some units at a time (three copies while they are
+    joined), where each label's bits lie, and the labels that it has mapped; more memory means more units at a time."""
+    masks = 3 * NULL_UNITS * n_images * ACTIVE_SHARE * 460 * (mask_size / 112) ** 2
+    return (masks + n_images * LABELS_PER_IMAGE * (mask_size**2 / 8 + 40)) / 1e6
 
 
 def masks_mb(n_images: float, n_units: int, n_positions: int, mask_size: int) -> float:

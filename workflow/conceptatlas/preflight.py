@@ -143,7 +143,7 @@ def _layer_stages(
             stored = mb if layer["store"] == "full" else 0.0
             add("activations", seconds=mb * SECONDS["write_mb"], mem_mb=mem_mb, disk_mb=stored)
             bits = n * units * (math.ceil(height * width / 8) * (layer["store"] != "counts") + 8) / 1e6
-            tables = units * 65536 * 8 / 1e6 + bits
+            tables = units * 65536 * 8 / 1e6 + n / row["shards"] * units * 16 / 1e6
             wanted = config["thresholds"]
             tables += costs.refine_mb(
                 layer["dtype"], units, n_taus=len(wanted["taus"]) + 1, definition=wanted["definition"]
@@ -158,7 +158,7 @@ def _layer_stages(
             layer_mem = costs.BASE_MB + workers * (200 + units * 2000 * 8 * 2 / 1e6)
             add("dissection", jobs=2, seconds=tally, mem_mb=layer_mem, disk_mb=gallery + units * 0.02)
             null = costs.null_s(n, units, row["mask_size"], options["n_permutations"])
-            add("null", seconds=null, mem_mb=costs.BASE_MB + costs.null_mb(n, units, row["mask_size"]))
+            add("null", seconds=null, mem_mb=costs.BASE_MB + workers * (500 + costs.null_mb(n, row["mask_size"])))
             if layer["store"] == "full" and _rotated(config["axes"], dataset, model, layer["layer"]):
                 n_bases = config["axes"]["n_rotations"] * len(config["axes"]["alphas"]) + 6
                 turned = n_bases * costs.rotation_s(n, units, height * width)

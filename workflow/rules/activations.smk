@@ -92,7 +92,6 @@ rule score_shard:
     input:
         frames=ancient("<results>/datasets/{dataset}/frames/{shard}.h5"),
         frames_manifest="<results>/datasets/{dataset}/frames/{shard}.json",
-        report="<results>/models/{model}/{group}.json",
         calibration=calibration_of,
         store=ancient("<results>/activations/{dataset}/{model}/{group}/{shard}.h5"),
         manifest="<results>/activations/{dataset}/{model}/{group}/{shard}.json",

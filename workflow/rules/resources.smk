@@ -143,10 +143,10 @@ def layer_runtime(wildcards):
 
 
 def layer_mem_mb(wildcards):
-    """Memory of a job over one layer: its imports, every worker's tallies, the masks of the null (512 units), and the
-    counters that refine float32 thresholds (2048 units)."""
+    """Memory of a job over one layer: its imports, every worker's tallies and masks of the null, and the counters that
+    refine float32 thresholds (2048 units)."""
     mask_size = study.datasets[wildcards.dataset]["mask_size"]
-    null = costs.null_mb(images_of(wildcards), 512, mask_size)
+    null = study.config["dask"]["workers"] * costs.null_mb(images_of(wildcards), mask_size)
     thresholds = study.config["thresholds"]
     refine = costs.refine_mb(
         study.layers[wildcards.model, wildcards.layer]["dtype"],

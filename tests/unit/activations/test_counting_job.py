@@ -61,7 +61,7 @@ class Study:
 
     def common(self, shard):
         return {
-            "model": MODEL, "layers": self.layers, "report": self.report, "frames": self.files.frames[shard],
+            "model": MODEL, "layers": self.layers, "frames": self.files.frames[shard],
             "frames_manifest": self.files.frame_manifests[shard], "calibration": None,
             "store": self.files.shards[shard], "manifest": self.files.manifests[shard],
             "statistics": self.statistics, "concepts": self.data["concepts"],
@@ -75,7 +75,7 @@ class Study:
     def count(self, **changes):
         for shard, (path, manifest) in enumerate(zip(*self.pass_files("counted"), strict=True)):
             counting.count_shard(
-                **self.common(shard) | changes, dataset=self.data["dataset"], index=self.data["index"], counted=path,
+                **self.common(shard) | changes, report=self.report, dataset=self.data["dataset"], index=self.data["index"], counted=path,
                 counted_manifest=manifest, geometry=GEOMETRY,
             )  # fmt: skip
 

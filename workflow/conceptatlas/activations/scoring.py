@@ -85,7 +85,6 @@ def score_shard(
     *,
     model: Row,
     layers: list[Row],
-    report: str | Path,
     frames: str | Path,
     frames_manifest: str | Path,
     calibration: str | Path | None,

@@ -17,7 +17,7 @@ import numpy as np
 
 from conceptatlas.activations.label_sums import FIXED_POINT, LabelSums
 from conceptatlas.activations.maps import Maps, image_ranges
-from conceptatlas.datasets.labelled_images import read_labels
+from conceptatlas.datasets.labelled_images import save_labels
 from conceptatlas.inference.ranking import average_precision
 from conceptatlas.masks.active import prepare
 from conceptatlas.masks.bitmask import popcount
@@ -84,7 +84,7 @@ def score_labels(
     all workers see; default the system's own, for one machine.
     """
     with tempfile.TemporaryDirectory(prefix=".label-scores-", dir=scratch) as folder:
-        _write_labels(Path(folder), maps, annotations)
+        _write_labels(Path(folder), maps, annotations, n_pixels=grid.shape[0] * grid.shape[1])
         tasks = [
             _Task(maps, units, Path(folder), thresholds[units], maximum[units], top[units], candidates, blocks, grid)
             for units in (slice(k, k + UNITS_AT_ONCE) for k in range(0, maps.n_units, UNITS_AT_ONCE))
@@ -93,10 +93,10 @@ def score_labels(
     return LabelScores(*(np.concatenate(parts) for parts in zip(*pieces, strict=True)))
 
 
-def _write_labels(folder: Path, maps: Maps, annotations: list[str]) -> None:
+def _write_labels(folder: Path, maps: Maps, annotations: list[str], *, n_pixels: int) -> None:
     """Labels of all images, once for all units: masks, cells, and the cells that count; workers map them."""
-    labels = read_labels(annotations, start=0, stop=maps.shards[-1].stop)
-    labels.save(folder / "labels")
+    save_labels(annotations, folder / "labels", stop=maps.shards[-1].stop)
+    labels = LabelBits.load(folder / "labels", n_pixels=n_pixels)
     entries, counted = [], []
     for s, first, last in image_ranges(maps.shards, at_once=IMAGES_AT_ONCE):
         shard = maps.shards[s]

@@ -11,7 +11,7 @@ import numpy as np
 from conceptatlas.activations.maps import Maps, image_ranges
 from conceptatlas.activations.mask_file import read_all_masks
 from conceptatlas.activations.store import Shard
-from conceptatlas.datasets.labelled_images import Images, read_labels
+from conceptatlas.datasets.labelled_images import Images, save_labels
 from conceptatlas.masks.active import prepare
 from conceptatlas.masks.label_bits import LabelBits
 from conceptatlas.masks.pairs import active_pairs, pair_masks
@@ -128,7 +128,7 @@ def null_of_masks(
     n_pixels : of a mask (S x S).
     """
     labels = scratch / "labels"
-    read_labels(annotations, start=0, stop=masks.shards[-1].stop).save(labels)
+    save_labels(annotations, labels, stop=masks.shards[-1].stop)
     n_images = len(images.ids)
     bytes_a_unit = max(1, n_images // 5) * (n_pixels // 8)  # a fifth of the images, whole masks
     fitting = max(1, int(mem_mb * 1e6 / max(threads, 1) / 3 / bytes_a_unit))

@@ -18,7 +18,7 @@ from conceptatlas.activations.maps import Maps
 from conceptatlas.activations.mask_file import read_all_masks, read_masks, whole_masks
 from conceptatlas.activations.scoring import merged_sums
 from conceptatlas.activations.store import Shard
-from conceptatlas.datasets.labelled_images import read_labels
+from conceptatlas.datasets.labelled_images import save_labels
 from conceptatlas.dissection.label_scores import LabelScores, count_inside, score_labels, scores_of_sums
 from conceptatlas.dissection.null import unit_blocks
 from conceptatlas.masks.bitmask import unpack
@@ -148,7 +148,7 @@ class FromCounts:
         fitting = int(mem_mb * 1e6 / max(threads, 1) / 3 / max(1, len(blocks) * n_pixels // 8))
         at_once = max(1, min(fitting, -(-n_units // max(threads, 1))))
         with tempfile.TemporaryDirectory(prefix=".label-scores-", dir=scratch) as folder:
-            read_labels(annotations, start=0, stop=self.counted[-1].stop).save(Path(folder))
+            save_labels(annotations, Path(folder), stop=self.counted[-1].stop)
             tasks = [
                 _InsideTask(self.counted, units, Path(folder), top[units], candidates, blocks, n_pixels)
                 for units in unit_blocks(n_units, at_once)
