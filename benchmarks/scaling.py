@@ -237,7 +237,7 @@ TARGETS = {
     "tally_layer": "dissection/broden/squeezenet/fire9/tally.h5",
     "dissect_layer": "dissection/broden/squeezenet/fire9/labels.parquet",
     "learn_segmentation": "net2vec/broden/squeezenet/fire9/segmentation.parquet",
-    "discover_concepts": "similarity/broden/squeezenet/fire9/concepts.h5",
+    "discover_concepts": "similarity/broden/squeezenet/fire9/discovered.parquet",
 }
 """Rules that spread their work over Dask workers -> a file each makes of the last layer."""
 
@@ -251,7 +251,9 @@ def workers(options: argparse.Namespace) -> None:
     for rule in options.rules.split(","):
         target, wall = f"results/scaling/{TARGETS[rule]}", []
         for n in (1, 2):
-            XX            (file,) = (results / "benchmarks" / rule).rglob("fire9.tsv")
+            asked = [f"dask={{workers: {n}}}", permutations]
+            snakemake(config, place, "--cores", str(n), "--config", *asked, "--forcerun", rule, "--", target)
+            (file,) = (results / "benchmarks" / rule).rglob("fire9.tsv")
             wall.append(float(next(csv.DictReader(file.open(), delimiter="\t"))["s"]))
         one, two = wall
         sys.stdout.write(f"{rule:24s}{one:9.1f}s{two:10.1f}s{one / two / 2:12.0%}\n")

@@ -75,8 +75,8 @@ class Study:
     def count(self, **changes):
         for shard, (path, manifest) in enumerate(zip(*self.pass_files("counted"), strict=True)):
             counting.count_shard(
-                **self.common(shard) | changes, report=self.report, dataset=self.data["dataset"], index=self.data["index"], counted=path,
-                counted_manifest=manifest, geometry=GEOMETRY,
+                **self.common(shard) | changes, report=self.report, dataset=self.data["dataset"],
+                index=self.data["index"], counted=path, counted_manifest=manifest, geometry=GEOMETRY,
             )  # fmt: skip
 
     def tally(self):
