@@ -55,10 +55,10 @@ PLANS: dict[str, dict[str, Any]] = {
         "images": 63_305, "shards": 64, "models": 10, "layers": RESNET, "counts": (),
     },
     "1 M images x 20 models x 6 layers, all stored": {
-        "images": 1_000_000, "shards": 500, "models": 20, "layers": RESNET_6, "counts": (),
+        "images": 1_000_000, "shards": 100, "models": 20, "layers": RESNET_6, "counts": (),
     },
     "1 M images x 20 models x 6 layers, large ones counted": {
-        "images": 1_000_000, "shards": 500, "models": 20, "layers": RESNET_6, "counts": ("conv1", "layer1", "layer2"),
+        "images": 1_000_000, "shards": 100, "models": 20, "layers": RESNET_6, "counts": ("conv1", "layer1", "layer2"),
     },
 }  # fmt: skip
 

@@ -260,7 +260,7 @@ def test_time_of_similarity_by_hand() -> None:
     pairs = 300 * 100 * 2 * 100 * 1.2e-7 + 300 * 10 * (100 + 200) * 3e-8 + 300**2 * 100 * 3e-9
     matched = 2 * 300**3 * 20 * 4e-9
     answers = (200 * (3 + 10) + 3 * 300) * 0.03 * 4
-    rest = 1000**2 * 4e-7 + 10 + 8 * 2  # geometry, figures, starting the jobs
+    rest = 300**2 * 4e-7 + 10 + 8 * 2  # geometry, figures, starting the jobs
     assert of_similarity().seconds == pytest.approx(found + vectors + pairs + matched + answers + rest)
 
 

@@ -332,6 +332,20 @@ def profiles_mb(n_images: float, n_features: float, section: Mapping[str, Any]) 
     return CONCEPTS * (4 * vectors + 10 * n_images * (1 - section["train_share"])) / 1e6
 
 
+def paired_images(n_images: float, section: Mapping[str, Any]) -> float:
+    """Pairs of test images that measures of pooled features look at: all, in batches above `reference.max_images`.
+
+    section : config section `similarity`.
+    """
+    options, test = section["reference"], n_images * (1 - section["train_share"])
+    return test * (test if test <= options["max_images"] else options["batch"])
+
+
+def geometry_s(n_images: float, section: Mapping[str, Any]) -> float:
+    """Seconds of the pooled features of a layer: inner products and ranks of pairs of test images."""
+    return paired_images(n_images, section) * SECONDS["geometry_pair"]
+
+
 def geometry_mb(n_images: float, n_units: int, section: Mapping[str, Any]) -> float:
     """Megabytes that a layer leaves for CKA, RSA, Procrustes and regression: 8 a pair of test images of a batch."""
     options = section["reference"]
@@ -350,7 +364,7 @@ def comparison_s(n_images: float, mask_size: int, section: Mapping[str, Any]) ->
     masks = test * unsupervised["n_concepts"] ** 2 * len(unsupervised["thresholds"]) * (mask_size / 112) ** 2
     seconds = masks * again * SECONDS["concept_pair"]
     seconds += test * LABELS_PER_IMAGE * (again + section["n_bootstrap"]) * SECONDS["profile_pair"]
-    pairs = test * min(test, section["reference"]["max_images"])
+    pairs = paired_images(n_images, section)
     seconds += pairs * again * SECONDS["pooled_pair"] * bool({"cka", "rsa"} & set(measures))
     matched = min(test, MATCHED_IMAGES) ** 3 * min(again, MATCHED_SHUFFLES)
     return seconds + matched * SECONDS["matched_pair"] * len({"procrustes", "regression"} & set(measures))

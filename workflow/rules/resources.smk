@@ -254,7 +254,7 @@ def geometry_mem_mb(wildcards):
 
 def geometry_runtime(wildcards):
     """Minutes."""
-    return 10 + int(3 * images_of(wildcards) ** 2 * costs.SECONDS["geometry_pair"] / 60)
+    return 10 + int(3 * costs.geometry_s(images_of(wildcards), study.config["similarity"]) / 60)
 
 
 def comparison_mem_mb(wildcards):
