@@ -64,6 +64,9 @@ LABELS_PER_IMAGE = 10
 CONCEPTS = 200
 """Concepts a data set is taken to have (COCO panoptic: 133, the rebuilt Broden: 1197)."""
 
+MOST_CONCEPTS = 1200
+"""Concepts that memory is reserved for."""
+
 ACTIVE_SHARE = 0.45
 """Share of (image, unit) pairs with a value above the threshold at tau = 0.005 (last maps of SqueezeNet)."""
 
@@ -196,7 +199,7 @@ def scoring_s(n_images: float, n_units: int, n_positions: int) -> float:
 
 def counting_mb(n_images: float, n_units: int, n_positions: int, mask_size: int, n_taus: int) -> float:
     """Megabytes that a second pass over a shard holds of a layer: masks twice while they are sorted, tallies."""
-    tallies = n_taus * n_units * CONCEPTS * 256 / 1e6
+    tallies = n_taus * n_units * MOST_CONCEPTS * 256 / 1e6
     return 2.2 * masks_mb(n_images, n_units, n_positions, mask_size) + tallies
 
 
