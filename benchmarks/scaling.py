@@ -140,11 +140,11 @@ def write_study(folder: Path, data: Path, *, images: int, permutations: int, cou
     return path
 
 
-def snakemake(config: Path, folder: Path, *arguments: str) -> None:
-    """Run Snakemake on a study; its output is shown where it fails."""
+def snakemake(configs: list[Path], folder: Path, *arguments: str) -> None:
+    """Run Snakemake on a study, later configs over earlier ones; its output is shown where it fails."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--directory"]
     command += [str(folder), "--workflow-profile", str(REPOSITORY / "profiles" / "default"), "--configfile"]
-    command += [str(config), *arguments]
+    command += [*map(str, configs), *arguments]
     done = subprocess.run(
         command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False
     )
@@ -217,7 +217,7 @@ def measure(options: argparse.Namespace) -> None:
             place / "study", data, images=images, permutations=options.permutations, counted=True,
             learned=options.learned,
         )  # fmt: skip
-        snakemake(config, place, "--cores", str(options.jobs))
+        snakemake([config], place, "--cores", str(options.jobs))
         results = place / "results" / "scaling"
         everything[images] = compared(results)
         sys.stdout.write(f"\n{images} images (predicted / measured)\n")
@@ -246,13 +246,14 @@ def workers(options: argparse.Namespace) -> None:
     """Run Dask jobs of a study that `measure --keep --learned` left again with one and with two workers."""
     place = options.folder / f"run{options.images.split(',')[-1]}"
     results, config = place / "results" / "scaling", place / "study" / "config.yaml"
-    permutations = f"dissection={{n_permutations: {options.permutations}}}"
     sys.stdout.write(f"{'rule':24s}{'1 worker':>10s}{'2 workers':>11s}{'efficiency':>12s}\n")
     for rule in options.rules.split(","):
         target, wall = f"results/scaling/{TARGETS[rule]}", []
         for n in (1, 2):
-            asked = [f"dask={{workers: {n}}}", permutations]
-            snakemake(config, place, "--cores", str(n), "--config", *asked, "--forcerun", rule, "--", target)
+            over = {"dask": {"workers": n}, "dissection": {"n_permutations": options.permutations}}
+            (place / "over.yaml").write_text(yaml.safe_dump(over))
+            configs = [config, place / "over.yaml"]
+            snakemake(configs, place, "--cores", str(n), "--forcerun", rule, "--", target)
             (file,) = (results / "benchmarks" / rule).rglob("fire9.tsv")
             wall.append(float(next(csv.DictReader(file.open(), delimiter="\t"))["s"]))
         one, two = wall
