@@ -51,6 +51,7 @@ rule all:
         # manifests: a shard that `conceptatlas verify --repair` set aside is made again, whoever reads it
         framed_shards,
         extracted_shards,
+        passed_shards,
         summarised_layers,
         perturbed_shards,
     localrule: True

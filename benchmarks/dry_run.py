@@ -1,8 +1,9 @@
-"""How long `snakemake -n` takes for a large study, 20 models x 6 layers x 64 shards, where torch cannot be imported.
+"""How long `snakemake -n` takes for a large study, and its memory, where torch cannot be imported.
 
-    python benchmarks/dry_run.py [--models 20] [--layers 6] [--shards 64]
+    python benchmarks/dry_run.py [--models 20] [--layers 6] [--shards 64,450]
 
-Bar: 15 s. No image, no weights are touched: planning needs the sheets only.
+Bar: 15 s for 64 shards (1,800 jobs); 450 shards make 10^4 jobs. No image, no weights are touched: planning needs the
+sheets only. Memory is the largest resident set of the process.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -76,16 +78,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=20)
     parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--shards", type=int, default=64)
+    parser.add_argument("--shards", default="64", help="numbers of shards, ascending, separated by commas")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch)
-        config = write_study(place / "study", n_models=given.models, n_layers=given.layers, n_shards=given.shards)
-        seconds, jobs, status = dry_run(config, directory=place, without=poison(place / "poison"))
-    print(
-        f"{given.models} models x {given.layers} layers x {given.shards} shards: {jobs} jobs planned in {seconds:.1f} s"
-    )
-    sys.exit(status)
+    for shards in (int(text) for text in given.shards.split(",")):
+        with tempfile.TemporaryDirectory() as scratch:
+            place = Path(scratch)
+            config = write_study(place / "study", n_models=given.models, n_layers=given.layers, n_shards=shards)
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            seconds, jobs, status = dry_run(config, directory=place, without=poison(place / "poison"))
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        print(
+            f"{given.models} models x {given.layers} layers x {shards} shards: {jobs} jobs planned in {seconds:.1f} s "
+            f"({cpu:.1f} s of processor), {after.ru_maxrss / 1e3:.0f} MB",  # ru_maxrss: of the largest child so far
+            flush=True,
+        )
+        if status:
+            sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,14 @@ from conceptatlas.activations.summary import summarise_layer
 from conceptatlas.datasets.annotation_file import AnnotationWriter, read_annotations
 from conceptatlas.datasets.annotations import ImageAnnotations, mask_bytes, pack_masks
 from conceptatlas.datasets.overlaps import OverlapCounts, write_overlaps
+from conceptatlas.dissection.counted_layer import tally_counts
 from conceptatlas.dissection.labels import dissect_layer
 from conceptatlas.dissection.tally import tally_layer
 from conceptatlas.files import write_json
 from conceptatlas.naming import CATEGORIES, shard_bounds, shard_names
 from conceptatlas.seeds import image_block
 from slow_twins import Labels
+from tiny_counts import count, score
 from tiny_shards import write_frames
 from tiny_stores import write_store
 
@@ -187,16 +189,22 @@ def dissect(
     geometry: dict[str, str] = GEOMETRY,
     options: dict[str, Any] = OPTIONS,
     threads: int = 1,
+    store_maps: str = "full",
+    with_scores: bool = True,
 ) -> dict[str, Any]:
-    """Summarise, tally and dissect a layer; the paths of all files by role."""
+    """Summarise, tally and dissect a layer; the paths of all files by role.
+
+    store_maps : column `store`; `counts` keeps no maps and makes the passes again. with_scores : whether it makes the
+    third.
+    """
     files = write_dataset(folder / "dataset", labels, n_shards=annotation_shards, valid=valid, sources=sources)
-    store = write_store(folder / "store", maps, n_shards=n_shards, valid=valid)
+    store = write_store(folder / "store", maps, n_shards=n_shards, valid=valid, store=store_maps)
     shape = dict(zip(("n_units", "height", "width"), maps.shape[1:], strict=True)) | {"geometry": {}}
     report = folder / "report.json"
     write_json(report, {"layers": {"layer": shape}})
     statistics = folder / "statistics.h5"
     summarise_layer(
-        layer={"model": "m", "layer": "layer", "store": "full"}, shards=store.shards, manifests=store.manifests,
+        layer={"model": "m", "layer": "layer", "store": store_maps}, shards=store.shards, manifests=store.manifests,
         dataset=files["dataset"], report=report, out=statistics, manifest=statistics.with_suffix(".json"),
         thresholds=thresholds, geometry=geometry, threads=threads,
     )  # fmt: skip
@@ -206,11 +214,26 @@ def dissect(
         "report": report, "geometry": geometry, "seed": 0, "threads": threads,
     }  # fmt: skip
     tally = folder / "tally.h5"
-    tally_layer(**common, dataset=files["dataset"], out=tally, n_permutations=options["n_permutations"])
+    passes: dict[str, Any] = {}
+    if store_maps == "full":
+        tally_layer(**common, dataset=files["dataset"], out=tally, n_permutations=options["n_permutations"])
+    else:
+        counted = count(
+            folder / "counted", store, maps, files, statistics=statistics, report=report, geometry=geometry
+        )  # fmt: skip
+        joined = {name: value for name, value in common.items() if name not in ("report", "geometry")}
+        joined |= {"shards": counted.shards, "manifests": counted.manifests}
+        tally_counts(**joined, dataset=files["dataset"], out=tally, n_permutations=options["n_permutations"])
+        passes = {"counted": counted.shards, "counted_manifests": counted.manifests}
+        if with_scores:
+            scored = score(
+                folder / "scored", store, maps, files, statistics=statistics, tally=tally, ranks=options["top_labels"]
+            )  # fmt: skip
+            passes |= {"scored": scored.shards, "scored_manifests": scored.manifests}
     out = {name: folder / f"{name}.parquet" for name in ("labels", "units", "summary")}
     out |= {"netdissect": folder / "netdissect.csv", "gallery": folder / "gallery.h5"}
     dissect_layer(
         dataset="d", model="m", tally=tally, about=files["dataset"], overlaps=files["overlaps"],
-        frames=files["frames"], thresholds=thresholds, options=options, **common, **out,
+        frames=files["frames"], thresholds=thresholds, options=options, **common, **out, **passes,
     )  # fmt: skip
-    return files | out | {"tally": tally, "statistics": statistics, "store": store, "report": report}
+    return files | out | passes | {"tally": tally, "statistics": statistics, "store": store, "report": report}

@@ -27,16 +27,9 @@ LEVELS = [
     },
     {"figures"},
     {
-        *(
-            "cluster",
-            "jobs",
-            "record",
-            "preflight",
-            "preflight_net2vec",
-            "preflight_similarity",
-            "schema_docs",
-            "verification",
-        ),
+        *("cluster", "jobs", "record"),
+        *("preflight", "preflight_net2vec", "preflight_passes", "preflight_similarity"),
+        *("schema_docs", "verification"),
         "__main__",
     },
 ]
@@ -64,6 +57,7 @@ NEIGHBOURS = {
     ("study_similarity", "study_plan"),
     ("study", "study_similarity"),
     ("preflight", "preflight_net2vec"),
+    ("preflight", "preflight_passes"),
     ("preflight", "preflight_similarity"),
 }
 
@@ -246,6 +240,8 @@ def test_what_is_ancient_has_an_ordinary_way_too() -> None:
         "annotations": ("manifests", "dataset"),
         "shards": ("manifests",),
         "store": ("manifest",),
+        "counted": ("counted_manifests",),
+        "scored": ("scored_manifests",),
         "statistics": ("statistics_manifest", "statistics_manifests"),
         "index": ("dataset",),
         "concepts": ("dataset",),

@@ -53,14 +53,18 @@ SIMILARITY: dict[str, Any] = {
 def inputs(**changes: Any) -> dict[str, Any]:
     config = {
         "extraction": {"batch": 32, "inference_threads": 1, "device": "cpu", "tf32": False},
-        "thresholds": {"taus": [0.001, 0.005, 0.01, 0.05], "definition": "order_statistic"},
+        "thresholds": {"tau": 0.005, "taus": [0.001, 0.005, 0.01, 0.05], "definition": "order_statistic"},
         "dissection": {
             "datasets": None,
             "models": None,
             "n_permutations": 99,
             "gallery_units": 24,
             "gallery_images": 10,
+            "streamed_scores": True,
+            "top_labels": 5,
         },
+        "principal": {"datasets": [], "models": None, "layers": None},
+        "robustness": {"datasets": None, "models": None, "layers": None},
         "axes": {"datasets": None, "models": None, "layers": None, "n_rotations": 2, "alphas": [0, 1]},
         "net2vec": NET2VEC,
         "similarity": SIMILARITY,
@@ -257,7 +261,7 @@ def test_time_of_similarity_by_hand() -> None:
     pairs = 300 * 100 * 2 * 100 * 1.2e-7 + 300 * 10 * (100 + 200) * 3e-8 + 300**2 * 100 * 3e-9
     matched = 2 * 300**3 * 20 * 4e-9
     answers = (200 * (3 + 10) + 3 * 300) * 0.03 * 4
-    rest = 1000**2 * 4e-7 + 10 + 8 * 2  # geometry, figures, starting the jobs
+    rest = 300**2 * 4e-7 + 10 + 8 * 2  # geometry, figures, starting the jobs
     assert of_similarity().seconds == pytest.approx(found + vectors + pairs + matched + answers + rest)
 
 
@@ -270,3 +274,22 @@ def test_what_is_not_dissected_costs_no_null() -> None:
     basis = {**inputs()["layers"][0], "store": "none"}  # a row of bases.tsv is dissected whatever the section says
     stages = by_name(estimate(**inputs(config=off, layers=[*inputs()["layers"], basis])))
     assert stages["dissection"].jobs == 2
+
+
+def test_a_layer_that_is_not_stored_needs_masks_and_passes() -> None:
+    """VGG conv1_2 on Broden: 406 GB of maps; two more passes of 4 shards each, a mask a unit and image at most."""
+    layers = [{**inputs()["layers"][0], "store": "counts"}]
+    given = {"n_images": {"d": 63305}, "shapes": {("m", "l"): (64, 224, 224)}}
+    stored, counted = by_name(estimate(**inputs(**given))), by_name(estimate(**inputs(layers=layers, **given)))
+    assert stored["activations"].disk_mb == pytest.approx(63305 * 64 * 224 * 224 * 2 / 1e6)
+    assert "further passes" not in stored
+    assert counted["activations"].disk_mb == 0
+    assert counted["further passes"].disk_mb <= 63305 * 64 * 1568 / 1e6
+    assert counted["further passes"].jobs == 8
+    assert counted["dissection"].jobs == stored["dissection"].jobs
+    config = {**inputs()["config"], "dissection": {**inputs()["config"]["dissection"], "streamed_scores": False}}
+    two = by_name(estimate(**inputs(layers=layers, config=config, **given)))["further passes"]
+    assert two.jobs == 4
+    assert two.seconds < counted["further passes"].seconds
+    off = {**config, "dissection": {**config["dissection"], "models": []}}
+    assert "further passes" not in by_name(estimate(**inputs(layers=layers, config=off, **given)))

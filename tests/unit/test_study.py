@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from conceptatlas.study import Study, alternatives, load_study, pick, sheet_files
+from conceptatlas.study_plan import left_out
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "workflow" / "schemas"
 
@@ -154,7 +155,7 @@ def test_mistakes_in_the_config(tmp_path: Path, config: dict[str, Any], message:
         (replaced("layers", "conv5", "conv3"), r"line 3: '18 conv3' stands in line 2 already"),
         (
             {"layers": "model\tlayer\tmodule\tstore\n18\ta\tb\tnone\nrandom-18\ta\tb\tfull\n"},
-            "dissection needs store 'full'",
+            "dissection needs store 'full' or 'counts'",
         ),
         (
             {"layers": "model\tlayer\tmodule\tdtype\tstore\n18\ta\tb\tfloat32\tnone\nrandom-18\ta\tb\n"},
@@ -456,3 +457,44 @@ def test_a_step_along_the_gradient_is_refused_for_models_without_class_scores(tm
     with pytest.raises(ValueError, match="level step: fgsm needs class scores, model 18 is a detector; name the other"):
         with_levels(tmp_path, step | detector)
     assert with_levels(tmp_path, step | detector, robustness={"models": ["random-18"]}).perturbed()
+
+
+COUNTS = "model\tlayer\tmodule\tstore\n18\ta\tb\tcounts\n18\tc\td\tfull\nrandom-18\ta\tb\tfull\n"
+
+
+def counted_study(tmp_path: Path, **config: Any) -> Any:
+    return study(tmp_path, {"layers": COUNTS, "bases": SHEETS["bases"].splitlines()[0] + "\n"}, **config)
+
+
+def test_layers_that_keep_counts_are_dissected_and_left_out_of_what_reads_maps(tmp_path: Path) -> None:
+    found = counted_study(tmp_path, **{name: {"datasets": None} for name in ("net2vec", "similarity", "principal")})
+    counted = ("scenes", "18", "a")
+    rest = [("scenes", "18", "c"), ("scenes", "random-18", "a")]
+    assert found.counted() == [("scenes", "18", "main")]
+    assert [row["layer"] for row in found.counted_layers("scenes", "18", "main")] == ["a"]
+    assert found.counted_layers("scenes", "random-18") == []
+    for layers in (found.on_axes(), found.principal(), found.learned(), found.compared()):
+        assert counted not in layers
+        assert layers == rest
+    assert [row["layer"] for row in found.perturbed_layers("18")] == ["c"]
+    (note,) = left_out(found.config, found.layers.values(), [])
+    names = "net2vec, similarity, axes, principal"  # robustness is off: no level is listed
+    assert note == f"layer 18 a keeps no maps (store: counts): {names} leave it out"
+    assert counted_study(tmp_path, dissection={"models": ["random-18"]}).counted() == []
+
+
+@pytest.mark.parametrize("section", ["axes", "principal", "net2vec", "similarity"])
+def test_what_reads_maps_refuses_a_counted_layer_that_it_names(tmp_path: Path, section: str) -> None:
+    with pytest.raises(ValueError, match=f"layer 18 a: {section} needs store 'full', the sheet says 'counts'"):
+        counted_study(tmp_path, **{section: {"datasets": None, "layers": ["a"]}})
+
+
+def test_counted_layers_are_float16_and_thresholded_as_stored(tmp_path: Path) -> None:
+    sheets = {"layers": COUNTS.replace("store", "store\tdtype").replace("counts", "counts\tfloat32")}
+    sheets["bases"] = SHEETS["bases"].splitlines()[0] + "\n"
+    with pytest.raises(ValueError, match="layer 18 a: dtype float32 needs store full"):
+        study(tmp_path, sheets)
+    with pytest.raises(ValueError, match=r"layer 18 a: thresholds.threshold_on 'upsampled' reads maps"):
+        counted_study(tmp_path, thresholds={"threshold_on": "upsampled"})
+    with pytest.raises(ValueError, match=r"basis pca: layer 18 a must have store 'full'"):
+        study(tmp_path, {"layers": COUNTS, "bases": SHEETS["bases"].replace("conv5", "a")})

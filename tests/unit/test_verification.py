@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from conceptatlas.__main__ import main
+from conceptatlas.activations.mask_file import write_arrays
+from conceptatlas.files import write_json
 from conceptatlas.verification import verify_study
 from tiny_datasets import frame_dataset, image_folder
 from tiny_stores import write_store
@@ -87,6 +89,22 @@ def test_frames_and_annotations_of_a_data_set_are_checked_too(tmp_path: Path) ->
         "000.json": "000.h5: reason differs from its digest",
         "001.json": f"{damaged.name}: n_pixels differs from its digest",
     }
+
+
+def test_what_further_passes_left_is_checked_too(study: Path) -> None:
+    """Layers that are not stored (`counted`, `scored`): the same manifests, nothing of them is overlooked."""
+    for name in ("counted", "scored"):
+        folder = study / name / "scenes" / "net" / "main"
+        folder.mkdir(parents=True)
+        with h5py.File(folder / "000.h5", "w") as file:
+            arrays = write_arrays(file, {"layer/masks/words": np.arange(9, dtype=np.uint64)})
+        write_json(folder / "000.json", {"arrays": arrays})
+    assert verify_study(study) == (5, [])
+    with h5py.File(study / "counted" / "scenes" / "net" / "main" / "000.h5", "r+") as file:
+        file["layer/masks/words"][3] = 7
+    (study / "scored" / "scenes" / "net" / "main" / "000.json").unlink()
+    reasons = [damage.reason for damage in verify_study(study)[1]]
+    assert reasons == ["000.h5: layer/masks/words differs from its digest", "000.h5 has no manifest"]
 
 
 def test_a_folder_that_is_no_study_is_one_line_on_standard_error(

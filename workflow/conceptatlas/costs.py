@@ -21,6 +21,8 @@ SECONDS = {
     "write_mb": 0.004,  # a megabyte of activations rounded, counted, hashed and written
     "summarise_mb": 0.004,  # a megabyte of activations read and summed
     "tally_unit": 8e-7,  # one unit of one image: pruned upsampling at S = 112 and intersection with its labels
+    "count_value": 1.5e-9,  # a value of a layer that is not stored, a level of tau: read, compared
+    "score_value": 3e-8,  # one of them in fixed point, added up by label
     "null_pair": 3e-8,  # an active (image, unit) pair against one label of the permuted image, at S = 112
     "dissect_unit": 0.02,  # labels, bootstrap, scores of a unit
     "turn_gmac": 0.02,  # 10^9 multiply-adds of a turned basis: the matrix times the activations
@@ -62,8 +64,14 @@ LABELS_PER_IMAGE = 10
 CONCEPTS = 200
 """Concepts a data set is taken to have (COCO panoptic: 133, the rebuilt Broden: 1197)."""
 
+MOST_CONCEPTS = 1200
+"""Concepts that memory is reserved for."""
+
 ACTIVE_SHARE = 0.45
 """Share of (image, unit) pairs with a value above the threshold at tau = 0.005 (last maps of SqueezeNet)."""
+
+NULL_UNITS = 8
+"""Units at a time that the null of a layer is given memory for."""
 
 REFIT_POSITIONS = 50_000
 """Positions of a refit of a layer's concepts (`similarity.stability`)."""
@@ -160,10 +168,44 @@ def null_s(n_images: int, n_units: int, mask_size: int, n_permutations: int) -> 
     return n_permutations * pairs * LABELS_PER_IMAGE * SECONDS["null_pair"] * (mask_size / 112) ** 2
 
 
-def null_mb(n_images: int, n_units: int, mask_size: int) -> float:
-    """Megabytes of the null of a layer: packed active masks (pruned words only) and labels."""
-    masks = n_images * n_units * ACTIVE_SHARE * 460 * (mask_size / 112) ** 2
-    return (masks + n_images * LABELS_PER_IMAGE * mask_size**2 / 8) / 1e6
+def null_mb(n_images: float, mask_size: int) -> float:
+    """Megabytes of a worker at the null of a layer: packed masks of some units at a time (three copies while they are
+    joined), where each label's bits lie, and the labels that it has mapped; more memory means more units at a time."""
+    masks = 3 * NULL_UNITS * n_images * ACTIVE_SHARE * 460 * (mask_size / 112) ** 2
+    return (masks + n_images * LABELS_PER_IMAGE * (mask_size**2 / 8 + 40)) / 1e6
+
+
+def masks_mb(n_images: float, n_units: int, n_positions: int, mask_size: int) -> float:
+    """Megabytes of the packed masks of a layer that is not stored: one a (image, unit) with a value above T."""
+    span = min(1568.0, 460.0 * max(1.0, n_positions / 169) ** 0.5)
+    return n_images * n_units * active_share(n_positions) * span * (mask_size / 112) ** 2 / 1e6
+
+
+def active_share(n_positions: int) -> float:
+    """Share of (image, unit) pairs with a value above T: larger maps have more chances to hold one."""
+    return min(1.0, ACTIVE_SHARE * max(1.0, n_positions / 169) ** 0.25)
+
+
+def counting_s(n_images: float, n_units: int, n_positions: int, mask_size: int, n_taus: int) -> float:
+    """Seconds of the counts of a second pass over a layer, the forward pass left out."""
+    tallies = (n_taus + 1) * n_images * n_units * SECONDS["tally_unit"] * (mask_size / 112) ** 2
+    return tallies + n_images * n_units * n_positions * SECONDS["count_value"] * (n_taus + 1)
+
+
+def scoring_s(n_images: float, n_units: int, n_positions: int) -> float:
+    """Seconds of the sums of a third pass over a layer, the forward pass left out."""
+    return n_images * n_units * n_positions * SECONDS["score_value"]
+
+
+def counting_mb(n_images: float, n_units: int, n_positions: int, mask_size: int, n_taus: int) -> float:
+    """Megabytes that a second pass over a shard holds of a layer: masks twice while they are sorted, tallies."""
+    tallies = n_taus * n_units * MOST_CONCEPTS * 256 / 1e6
+    return 2.2 * masks_mb(n_images, n_units, n_positions, mask_size) + tallies
+
+
+def scoring_mb(n_units: int, n_labels: int) -> float:
+    """Megabytes that a third pass holds of a layer: how often each bit pattern occurs, for every unit and label."""
+    return n_units * 65536 * (8 + 4 * n_labels) / 1e6 + 300
 
 
 def rotation_s(n_images: float, n_units: int, n_positions: int) -> float:
@@ -293,6 +335,20 @@ def profiles_mb(n_images: float, n_features: float, section: Mapping[str, Any]) 
     return CONCEPTS * (4 * vectors + 10 * n_images * (1 - section["train_share"])) / 1e6
 
 
+def paired_images(n_images: float, section: Mapping[str, Any]) -> float:
+    """Pairs of test images that measures of pooled features look at: all, in batches above `reference.max_images`.
+
+    section : config section `similarity`.
+    """
+    options, test = section["reference"], n_images * (1 - section["train_share"])
+    return test * (test if test <= options["max_images"] else options["batch"])
+
+
+def geometry_s(n_images: float, section: Mapping[str, Any]) -> float:
+    """Seconds of the pooled features of a layer: inner products and ranks of pairs of test images."""
+    return paired_images(n_images, section) * SECONDS["geometry_pair"]
+
+
 def geometry_mb(n_images: float, n_units: int, section: Mapping[str, Any]) -> float:
     """Megabytes that a layer leaves for CKA, RSA, Procrustes and regression: 8 a pair of test images of a batch."""
     options = section["reference"]
@@ -311,7 +367,7 @@ def comparison_s(n_images: float, mask_size: int, section: Mapping[str, Any]) ->
     masks = test * unsupervised["n_concepts"] ** 2 * len(unsupervised["thresholds"]) * (mask_size / 112) ** 2
     seconds = masks * again * SECONDS["concept_pair"]
     seconds += test * LABELS_PER_IMAGE * (again + section["n_bootstrap"]) * SECONDS["profile_pair"]
-    pairs = test * min(test, section["reference"]["max_images"])
+    pairs = paired_images(n_images, section)
     seconds += pairs * again * SECONDS["pooled_pair"] * bool({"cka", "rsa"} & set(measures))
     matched = min(test, MATCHED_IMAGES) ** 3 * min(again, MATCHED_SHUFFLES)
     return seconds + matched * SECONDS["matched_pair"] * len({"procrustes", "regression"} & set(measures))

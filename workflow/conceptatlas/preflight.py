@@ -25,10 +25,11 @@ from conceptatlas.costs import SECONDS
 from conceptatlas.datasets.index import format_of
 from conceptatlas.files import read_json, write_json
 from conceptatlas.preflight_net2vec import net2vec_stage
+from conceptatlas.preflight_passes import passes_stage
 from conceptatlas.preflight_similarity import similarity_stage
 from conceptatlas.preflight_table import Machine, Stage, size_text, table, time_text
 from conceptatlas.sheets import Row
-from conceptatlas.study_plan import is_asked
+from conceptatlas.study_plan import is_asked, left_out
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ def estimate(
         *_dataset_stages(data, n_images),
         Stage("models", len(models), 0, len(models) * 2 * SECONDS["start_job"], costs.BASE_MB + 500, 0.1 * len(models)),
         *_layer_stages(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
+        *passes_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
         *_robustness_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}, perturbations),
         *net2vec_stage(config, data, layers, n_images, shapes, pairs),
         *similarity_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
@@ -140,14 +142,15 @@ def _layer_stages(
             mb = n * units * height * width * (2 if layer["dtype"] == "float16" else 4) / 1e6
             stored = mb if layer["store"] == "full" else 0.0
             add("activations", seconds=mb * SECONDS["write_mb"], mem_mb=mem_mb, disk_mb=stored)
-            bits = n * units * (math.ceil(height * width / 8) + 8) / 1e6
-            tables = units * 65536 * 8 / 1e6 + bits
+            bits = n * units * (math.ceil(height * width / 8) * (layer["store"] != "counts") + 8) / 1e6
+            tables = units * 65536 * 8 / 1e6 + n / row["shards"] * units * 16 / 1e6
             wanted = config["thresholds"]
             tables += costs.refine_mb(
                 layer["dtype"], units, n_taus=len(wanted["taus"]) + 1, definition=wanted["definition"]
             )
-            add("statistics", jobs=1, seconds=mb * SECONDS["summarise_mb"], mem_mb=700 + tables, disk_mb=bits)
-            if layer["store"] == "full" and not dissected:
+            read_mb = 0.0 if layer["store"] == "counts" else mb
+            add("statistics", jobs=1, seconds=read_mb * SECONDS["summarise_mb"], mem_mb=700 + tables, disk_mb=bits)
+            if layer["store"] != "none" and not dissected:
                 continue  # read by another analysis only; rows of bases.tsv are dissected whatever the section says
             scale = (row["mask_size"] / 112) ** 2
             tally = n * units * SECONDS["tally_unit"] * scale + units * SECONDS["dissect_unit"]
@@ -155,7 +158,7 @@ def _layer_stages(
             layer_mem = costs.BASE_MB + workers * (200 + units * 2000 * 8 * 2 / 1e6)
             add("dissection", jobs=2, seconds=tally, mem_mb=layer_mem, disk_mb=gallery + units * 0.02)
             null = costs.null_s(n, units, row["mask_size"], options["n_permutations"])
-            add("null", seconds=null, mem_mb=costs.BASE_MB + costs.null_mb(n, units, row["mask_size"]))
+            add("null", seconds=null, mem_mb=costs.BASE_MB + workers * (500 + costs.null_mb(n, row["mask_size"])))
             if layer["store"] == "full" and _rotated(config["axes"], dataset, model, layer["layer"]):
                 n_bases = config["axes"]["n_rotations"] * len(config["axes"]["alphas"]) + 6
                 turned = n_bases * costs.rotation_s(n, units, height * width)
@@ -305,7 +308,15 @@ def check_study(
         max_hours=limits["max_hours"],
         check_disk=not elsewhere or limits["disk_gb"] is not None,
     )
-    content = {"stages": [asdict(stage) for stage in stages], "machine": asdict(machine), "reasons": reasons}
+    notes = left_out(config, layers, perturbations)
+    for note in notes:
+        logger.warning("%s", note)
+    content = {
+        "stages": [asdict(stage) for stage in stages],
+        "machine": asdict(machine),
+        "reasons": reasons,
+        "notes": notes,
+    }
     Path(refusal).unlink(missing_ok=True)
     if reasons and limits["refuse"]:
         text = "\n".join(["this study does not fit:", *(f"- {reason}" for reason in reasons)])

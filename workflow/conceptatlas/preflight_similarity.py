@@ -53,7 +53,7 @@ def similarity_stage(
         mem_mb = max(mem_mb, costs.discovery_mem_mb(n, units, height * width, workers=workers))
         mem_mb = max(mem_mb, costs.profile_mem_mb(n, features, workers=workers))
         if measured:
-            seconds += n**2 * SECONDS["geometry_pair"]
+            seconds += costs.geometry_s(n, section)
             disk_mb += costs.geometry_mb(n, units, section)
     compared = dict.fromkeys((dataset, row["model"]) for dataset, row in asked)
     rows = {row["model"]: row for row in models}

@@ -67,6 +67,7 @@ def table(content: Mapping[str, Any]) -> str:
         f"this machine: {size_text(machine.disk_mb)} of disk free, {size_text(machine.mem_mb)} of memory, "
         f"{machine.cores} cores; times are right within a factor of three"
     )
+    lines += content.get("notes", [])
     return "\n".join(lines)
 
 

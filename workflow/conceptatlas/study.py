@@ -19,7 +19,7 @@ from conceptatlas.models.rows import options_cell, why_no_scores
 from conceptatlas.naming import unknown
 from conceptatlas.sheets import Row, parse_options, read_sheet, variables
 from conceptatlas.study_net2vec import net2vec_mistakes
-from conceptatlas.study_plan import KEYS, NEEDS, OPTIONAL, Study
+from conceptatlas.study_plan import KEYS, NEEDS, OPTIONAL, Study, unstored
 from conceptatlas.study_similarity import similarity_mistakes
 from conceptatlas.validation import check, read_schema, read_yaml, typed_row, with_defaults
 
@@ -137,10 +137,12 @@ def _layers(study: Study) -> Iterable[Exception | str]:
             yield unknown("model", model, study.models, where=f"the sheet of layers (layer {layer})")
         if row["dtype"] == "float32" and row["store"] != "full":
             yield f"layer {model} {layer}: dtype float32 needs store full (thresholds take a second pass)"
-        if model in dissected and row["store"] != NEEDS["dissection"]:
+        if study.config["thresholds"]["threshold_on"] == "upsampled" and row["store"] != "full":
+            yield f"layer {model} {layer}: thresholds.threshold_on 'upsampled' reads maps, it needs store full"
+        if model in dissected and row["store"] not in NEEDS["dissection"]:
             yield (
-                f"layer {model} {layer}: dissection needs store {NEEDS['dissection']!r}, the sheet says "
-                f"{row['store']!r}; change it, or name the models to dissect under dissection.models"
+                f"layer {model} {layer}: dissection needs store 'full' or 'counts', the sheet says {row['store']!r}; "
+                "change it, or name the models to dissect under dissection.models"
             )
         first = modules.setdefault((model, row["module"]), layer)
         if first != layer:
@@ -168,6 +170,7 @@ def _axes(study: Study) -> Iterable[Exception | str]:
                 before = unknown(f"dissected {kind[:-1]}", name, sorted(names), where=f"axes.{kind}")
                 yield before
     asked = any(section[kind] is not None for kind in known)
+    yield from unstored(study, "axes", ((model, layer) for _, model, layer in study.on_axes()))
     if before is None and asked and all(section[kind] != [] for kind in known) and not study.on_axes():
         yield "axes: no dissected model has one of the layers asked for on one of the data sets"
 
@@ -186,7 +189,9 @@ def _principal(study: Study) -> Iterable[Exception | str]:
         if name not in names
     ]
     yield from mistakes
-    if not mistakes and all(section[kind] != [] for kind in known) and not study.principal() and dissected:
+    yield from unstored(study, "principal", ((model, layer) for _, model, layer in study.principal()))
+    asked = any(section[kind] is not None for kind in known) and all(section[kind] != [] for kind in known)
+    if not mistakes and asked and not study.principal() and dissected:
         yield "principal: none of the models named has one of the layers named; see principal.models, principal.layers"
 
 
@@ -216,6 +221,8 @@ def _perturbations(study: Study) -> Iterable[Exception | str]:
         for name in section[kind] or []:
             if name not in names:
                 yield unknown(f"dissected {kind[:-1]}", name, sorted(names), where=f"robustness.{kind}")
+    rows = (row for _, model in study.perturbed() for row in study.perturbed_layers(model))
+    yield from unstored(study, "robustness", ((row["model"], row["layer"]) for row in rows))
     datasets = dict.fromkeys(dataset for dataset, _ in study.perturbed())
     for row in study.perturbations.values():
         wrong = list(_attempt(lambda row=row: level_options(row)))

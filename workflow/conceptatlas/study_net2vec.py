@@ -13,7 +13,7 @@ from typing import Any
 
 from conceptatlas.naming import unknown
 from conceptatlas.sheets import expand_row, variables
-from conceptatlas.study_plan import NEEDS, Study, unknown_names
+from conceptatlas.study_plan import Study, unknown_names, unstored
 
 TAKEN = "models"
 """The folder of figures that join all models stands beside those of each."""
@@ -30,13 +30,7 @@ def net2vec_mistakes(study: Study) -> Iterable[Exception | str]:
     if not learned:
         return
     yield from _subset_layers(study)
-    for model, layer in dict.fromkeys((model, layer) for _, model, layer in learned):
-        store = study.layers[model, layer]["store"]
-        if store != NEEDS["net2vec"]:
-            yield (
-                f"layer {model} {layer}: net2vec needs store {NEEDS['net2vec']!r}, the sheet says {store!r}; change "
-                "it, or name others under net2vec.layers"
-            )
+    yield from unstored(study, "net2vec", ((model, layer) for _, model, layer in learned))
     if TAKEN in {model for _, model, _ in learned}:
         yield f"model {TAKEN!r}: figures of net2vec over all models take this name; call the model something else"
     yield from _word_spaces(section["word_spaces"])

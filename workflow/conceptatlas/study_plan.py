@@ -22,8 +22,12 @@ KEYS = {
 }
 OPTIONAL = ("bases", "perturbations")
 """Sheets that may have no rows."""
-NEEDS = {"dissection": "full", "net2vec": "full", "similarity": "full"}
-"""What each analysis needs of the column `store` of a layer."""
+NEEDS = {
+    "dissection": ("full", "counts"),
+    **dict.fromkeys(("net2vec", "similarity"), ("full",)),
+    **dict.fromkeys(("axes", "principal", "robustness"), ("full", "none")),  # follow the dissection, which refuses none
+}
+"""What each analysis can do with the column `store` of a layer."""
 TASKS = ("segmentation", "classification")
 """What Net2Vec learns of a concept, in the order in which every file lists it."""
 
@@ -97,8 +101,24 @@ class Study:
 
     def perturbed_layers(self, model: str, group: str | None = None) -> list[Row]:
         """Rows of a model's layers whose robustness is measured, of one group or of all."""
-        wanted = self.config["robustness"]["layers"]
-        return [row for row in self.layer_rows(model, group) if wanted is None or row["layer"] in wanted]
+        section = self.config["robustness"]
+        return [row for row in self.layer_rows(model, group) if takes(section, row)]
+
+    def counted_layers(self, dataset: str, model: str, group: str | None = None) -> list[Row]:
+        """Rows of a model's dissected layers whose maps are not stored but counted in further passes, of one group or
+        of all."""
+        if (dataset, model) not in self.dissected():
+            return []
+        return [row for row in self.layer_rows(model, group) if row["store"] == "counts"]
+
+    def counted(self) -> list[tuple[str, str, str]]:
+        """The (dataset, model, group) that hold such layers."""
+        return [
+            (dataset, model, group)
+            for dataset, model in self.dissected()
+            for group in self.groups(model)
+            if self.counted_layers(dataset, model, group)
+        ]
 
     def principal(self) -> list[tuple[str, str, str]]:
         """The dissected (dataset, model, layer) whose principal directions are found (config section `principal`)."""
@@ -173,7 +193,7 @@ class Study:
             (dataset, model, row["layer"])
             for dataset, model in pairs
             for row in self.layer_rows(model)
-            if is_asked(wanted, datasets=dataset, models=model, layers=row["layer"])
+            if is_asked(wanted, datasets=dataset, models=model, layers=row["layer"]) and takes(wanted, row)
         ]
 
     def extracted(self) -> list[tuple[str, str]]:
@@ -199,6 +219,45 @@ def is_asked(section: Mapping[str, Any], **names: str) -> bool:
     True
     """
     return all(section[kind] is None or name in section[kind] for kind, name in names.items())
+
+
+def takes(section: Mapping[str, Any], row: Row) -> bool:
+    """Whether an analysis that needs stored maps takes a layer: one that is only counted (``store: counts``) is left
+    out where the section says all layers, and taken (and then refused by name) where it names the layer.
+
+    >>> takes({"layers": None}, {"layer": "conv1", "store": "counts"})
+    False
+    """
+    if section["layers"] is None:
+        return bool(row["store"] != "counts")
+    return row["layer"] in section["layers"]
+
+
+def left_out(config: Mapping[str, Any], layers: Iterable[Row], perturbations: Iterable[Row]) -> list[str]:
+    """One line a layer that analyses leave out because its maps are not stored."""
+    off = {"axes": not config["axes"]["n_rotations"], "robustness": not list(perturbations)}
+    names = [
+        name
+        for name, stores in NEEDS.items()
+        if "counts" not in stores and not off.get(name) and config[name]["layers"] is None
+        if all(config[name][kind] != [] for kind in ("datasets", "models"))
+    ]
+    return [
+        f"layer {row['model']} {row['layer']} keeps no maps (store: counts): {', '.join(names)} leave it out"
+        for row in layers
+        if names and row["store"] == "counts"
+    ]
+
+
+def unstored(study: Study, section: str, layers: Iterable[tuple[str, str]]) -> Iterable[str]:
+    """Layers (model, layer) of which an analysis needs what the column `store` does not keep."""
+    for model, layer in dict.fromkeys(layers):
+        store = study.layers[model, layer]["store"]
+        if store not in NEEDS[section]:
+            yield (
+                f"layer {model} {layer}: {section} needs store 'full', the sheet says {store!r}; change it, or name "
+                f"others under {section}.layers"
+            )
 
 
 def unknown_names(study: Study, section: str) -> Iterable[Exception]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from conceptatlas.study_plan import NEEDS, Study, unknown_names
+from conceptatlas.study_plan import Study, unknown_names, unstored
 
 TAKEN = {"models": "figures of similarity over all models", "summary": "the table that joins all models"}
 """Files and folders of a data set that stand beside those of each model -> what they are."""
@@ -27,13 +27,7 @@ def similarity_mistakes(study: Study) -> Iterable[Exception | str]:
         yield (
             "similarity: none of the models named has one of the layers named; see similarity.models, similarity.layers"
         )
-    for model, layer in dict.fromkeys((model, layer) for _, model, layer in compared):
-        store = study.layers[model, layer]["store"]
-        if store != NEEDS["similarity"]:
-            yield (
-                f"layer {model} {layer}: similarity needs store {NEEDS['similarity']!r}, the sheet says {store!r}; "
-                "change it, or name others under similarity.layers"
-            )
+    yield from unstored(study, "similarity", ((model, layer) for _, model, layer in compared))
     yield from _names_of_files(list(dict.fromkeys(model for _, model, _ in compared)))
 
 

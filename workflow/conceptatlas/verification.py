@@ -22,7 +22,8 @@ from conceptatlas.progress import progress
 
 logger = logging.getLogger(__name__)
 
-FOLDERS = ("datasets", "activations", "statistics", "perturbed")
+STORES = ("activations", "counted", "scored", "statistics", "perturbed")
+FOLDERS = ("datasets", *STORES)
 _READ_BYTES = 2**26
 
 
@@ -71,7 +72,7 @@ def _is_manifest(path: Path) -> bool:
 
 
 def _without_manifest(folder: Path) -> Iterator[Path]:
-    for name in ("activations", "statistics", "perturbed"):
+    for name in STORES:
         for path in sorted((folder / name).rglob("*.h5")):
             if not path.with_suffix(".json").exists():
                 yield path

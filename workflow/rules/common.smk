@@ -125,6 +125,16 @@ def group_rows(wildcards):
     return [pick(row, LAYER_COLUMNS) for row in rows]
 
 
+def counted_rows(wildcards):
+    rows = study.counted_layers(wildcards.dataset, wildcards.model, wildcards.group)
+    return [pick(row, LAYER_COLUMNS) for row in rows]
+
+
+def is_counted(wildcards):
+    """Whether the maps of a layer are not stored but counted in further forward passes."""
+    return study.layers[wildcards.model, wildcards.layer]["store"] == "counts"
+
+
 def basis_row(wildcards):
     return study.bases[wildcards.dataset, wildcards.model, wildcards.layer, wildcards.basis]
 
@@ -169,7 +179,7 @@ def may_embed(wildcards):
 
 
 def dissection_options(wildcards):
-    return pick(study.config["dissection"], but=("datasets", "models"))
+    return pick(study.config["dissection"], but=("datasets", "models", "streamed_scores"))
 
 
 def principal_options(wildcards):

@@ -1,6 +1,7 @@
 """
 PURPOSE  Network Dissection: which concept does a unit detect, how well, and better than chance?
-INPUTS   activations and statistics of a layer, masks, index and overlaps of the data set, frames for the galleries.
+INPUTS   activations of a layer (or what further passes counted) and statistics, masks, index and overlaps of the data
+         set, frames for the galleries.
 OUTPUTS  <results>/dissection/{dataset}/{model}/{layer}/
            tally.h5                               integer counts, observed and under permuted labels
            labels.parquet, units.parquet          labels of units with scores, intervals, p; one row a unit
@@ -15,8 +16,8 @@ FRAMES = "<results>/datasets/{dataset}/frames/{shard}.h5"
 
 rule tally_layer:
     input:
-        shards=ancient(in_shards(STORES)),
-        manifests=in_shards(MANIFESTS),
+        shards=ancient(tallied_shards("h5")),
+        manifests=tallied_shards("json"),
         statistics=ancient("<results>/statistics/{dataset}/{model}/{layer}.h5"),
         statistics_manifest="<results>/statistics/{dataset}/{model}/{layer}.json",
         dataset="<results>/datasets/{dataset}/dataset.json",
@@ -40,6 +41,7 @@ rule tally_layer:
     params:
         code=code_of("tally_layer"),
         layer=lambda wildcards: wildcards.layer,
+        store=lambda wildcards: layer_row(wildcards)["store"],
         geometry=study.config["geometry"],
         n_permutations=study.config["dissection"]["n_permutations"],
         seed=study.config["seed"],
@@ -61,6 +63,10 @@ rule dissect_layer:
         annotations=ancient(in_shards(ANNOTATIONS)),
         frames=ancient(in_shards(FRAMES)),
         report=report_of,
+        counted=ancient(passes_of_layer("counted", "h5")),
+        counted_manifests=passes_of_layer("counted", "json"),
+        scored=ancient(passes_of_layer("scored", "h5")),
+        scored_manifests=passes_of_layer("scored", "json"),
     output:
         labels="<results>/dissection/{dataset}/{model}/{layer}/labels.parquet",
         units="<results>/dissection/{dataset}/{model}/{layer}/units.parquet",

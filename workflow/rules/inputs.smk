@@ -30,6 +30,37 @@ def in_shards(pattern):
     return of_job
 
 
+def tallied_shards(suffix):
+    """An input function: what the counts of a layer are made from, stored maps or the counts of a second pass."""
+
+    def of_job(wildcards):
+        folder = "counted" if is_counted(wildcards) else "activations"
+        return in_shards(f"<results>/{folder}/{{dataset}}/{{model}}/{{group}}/{{shard}}.{suffix}")(wildcards)
+
+    return of_job
+
+
+def passes_of_layer(folder, suffix):
+    """An input function: what a further pass (`counted`, `scored`) left of a layer that is not stored, else nothing."""
+
+    def of_job(wildcards):
+        if not is_counted(wildcards) or (folder == "scored" and not study.config["dissection"]["streamed_scores"]):
+            return []
+        return in_shards(f"<results>/{folder}/{{dataset}}/{{model}}/{{group}}/{{shard}}.{suffix}")(wildcards)
+
+    return of_job
+
+
+def counted_layers_of_group(pattern):
+    """An input function: a file of every layer of a group that is counted in further passes."""
+
+    def of_job(wildcards):
+        rows = study.counted_layers(wildcards.dataset, wildcards.model, wildcards.group)
+        return [pattern.format(layer=row["layer"], **wildcards) for row in rows]
+
+    return of_job
+
+
 def layers_of_model(pattern):
     """An input function: the files of all layers of a model."""
 
@@ -283,6 +314,17 @@ def extracted_shards(wildcards):
         for dataset, model in study.extracted()
         for group in study.groups(model)
         for shard in study.shards(dataset)
+    ]
+
+
+def passed_shards(wildcards):
+    """Manifests of the second and third passes over layers that are not stored."""
+    folders = ("counted", "scored") if study.config["dissection"]["streamed_scores"] else ("counted",)
+    return [
+        f"<results>/{folder}/{dataset}/{model}/{group}/{shard}.json"
+        for dataset, model, group in study.counted()
+        for shard in study.shards(dataset)
+        for folder in folders
     ]
 
 

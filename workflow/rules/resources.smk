@@ -99,6 +99,35 @@ def perturb_runtime(wildcards):
     return passes * forward_runtime(wildcards) + int(3 * counted / 60)
 
 
+def counting_levels():
+    """Levels of tau at which a layer that is not stored is counted."""
+    thresholds = study.config["thresholds"]
+    return len({str(tau) for tau in (thresholds["tau"], *thresholds["taus"])})
+
+
+def counting_mem_mb(wildcards):
+    """Memory of the forward pass, and of every layer (64 units at the input's resolution) masks and tallies."""
+    n_layers = len(counted_rows(wildcards))
+    mask_size = study.datasets[wildcards.dataset]["mask_size"]
+    own = costs.counting_mb(images_per_shard(wildcards), 64, input_size(wildcards) ** 2, mask_size, counting_levels())
+    return forward_mem_mb(wildcards) + n_layers * own
+
+
+def counting_runtime(wildcards):
+    """Minutes: the forward pass, and what is done with the values of its layers (64 units at full resolution)."""
+    n_images, positions = images_per_shard(wildcards), input_size(wildcards) ** 2
+    mask_size = study.datasets[wildcards.dataset]["mask_size"]
+    each = costs.counting_s(n_images, 64, positions, mask_size, counting_levels())
+    each = max(each, costs.scoring_s(n_images, 64, positions))
+    return forward_runtime(wildcards) + int(3 * len(counted_rows(wildcards)) * each / 60)
+
+
+def scoring_mem_mb(wildcards):
+    """Memory of the forward pass, and of the tables of every layer (256 units)."""
+    own = costs.scoring_mb(256, study.config["dissection"]["top_labels"])
+    return forward_mem_mb(wildcards) + len(counted_rows(wildcards)) * own
+
+
 def layer_runtime(wildcards):
     """Minutes for one layer: its units are not known before the model is checked, so a wide layer is assumed."""
     row = study.datasets[wildcards.dataset]
@@ -114,10 +143,10 @@ def layer_runtime(wildcards):
 
 
 def layer_mem_mb(wildcards):
-    """Memory of a job over one layer: its imports, every worker's tallies, the masks of the null (512 units), and the
-    counters that refine float32 thresholds (2048 units)."""
+    """Memory of a job over one layer: its imports, every worker's tallies and masks of the null, and the counters that
+    refine float32 thresholds (2048 units)."""
     mask_size = study.datasets[wildcards.dataset]["mask_size"]
-    null = costs.null_mb(images_of(wildcards), 512, mask_size)
+    null = study.config["dask"]["workers"] * costs.null_mb(images_of(wildcards), mask_size)
     thresholds = study.config["thresholds"]
     refine = costs.refine_mb(
         study.layers[wildcards.model, wildcards.layer]["dtype"],
@@ -225,7 +254,7 @@ def geometry_mem_mb(wildcards):
 
 def geometry_runtime(wildcards):
     """Minutes."""
-    return 10 + int(3 * images_of(wildcards) ** 2 * costs.SECONDS["geometry_pair"] / 60)
+    return 10 + int(3 * costs.geometry_s(images_of(wildcards), study.config["similarity"]) / 60)
 
 
 def comparison_mem_mb(wildcards):

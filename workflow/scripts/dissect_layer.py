@@ -5,6 +5,7 @@ from conceptatlas.jobs import job
 
 FILES = ("statistics", "tally", "index", "concepts", "overlaps", "report")
 LISTS = ("shards", "manifests", "annotations", "frames")
+PASSES = ("counted", "counted_manifests", "scored", "scored_manifests")
 RESULTS = ("labels", "units", "summary", "netdissect", "gallery")
 OPTIONS = ("dataset", "model", "layer", "thresholds", "geometry", "options", "seed")
 
@@ -15,6 +16,7 @@ def main() -> None:
             about=snakemake.input.dataset,
             **{name: snakemake.input[name] for name in FILES},
             **{name: list(snakemake.input[name]) for name in LISTS},
+            **{name: list(snakemake.input.get(name) or []) for name in PASSES},
             **{name: snakemake.output[name] for name in RESULTS},
             **{name: snakemake.params[name] for name in OPTIONS},
             threads=snakemake.threads,

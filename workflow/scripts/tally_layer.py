@@ -1,12 +1,19 @@
 """Count, for every unit and concept of a layer, the pixels they share; observed and under permuted labels."""
 
+from typing import Any
+
+from conceptatlas.dissection.counted_layer import tally_counts
 from conceptatlas.dissection.tally import tally_layer
 from conceptatlas.jobs import job
 
 
 def main() -> None:
     with job(script=__file__, log=snakemake.log[0], code=snakemake.params.code):
-        tally_layer(
+        tally: Any = tally_counts
+        maps = {}
+        if snakemake.params.store == "full":
+            tally, maps = tally_layer, {"report": snakemake.input.report, "geometry": snakemake.params.geometry}
+        tally(
             layer=snakemake.params.layer,
             shards=list(snakemake.input.shards),
             manifests=list(snakemake.input.manifests),
@@ -14,10 +21,9 @@ def main() -> None:
             index=snakemake.input.index,
             concepts=snakemake.input.concepts,
             annotations=list(snakemake.input.annotations),
-            report=snakemake.input.report,
             dataset=snakemake.input.dataset,
             out=snakemake.output.tally,
-            geometry=snakemake.params.geometry,
+            **maps,
             n_permutations=snakemake.params.n_permutations,
             seed=snakemake.params.seed,
             threads=snakemake.threads,

@@ -242,3 +242,20 @@ def test_annotations_with_a_gap_are_refused(tmp_path):
         read_labels([first, last], start=0, stop=30)
     with pytest.raises(ValueError, match="do not cover"):
         read_labels([first], start=0, stop=30)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_labels_saved_shard_by_shard_are_those_saved_at_once(tmp_path, padded):
+    from conceptatlas.datasets.labelled_images import read_labels, save_labels
+
+    files = write_dataset(tmp_path, scenes(30, padded=padded), n_shards=4)
+    read_labels(files["annotations"], start=0, stop=30).save(tmp_path / "whole")
+    save_labels(files["annotations"][::-1], tmp_path / "parts", stop=30)
+    names = sorted(path.name for path in (tmp_path / "whole").iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "parts").iterdir())
+    for name in names:
+        whole, parts = np.load(tmp_path / "whole" / name), np.load(tmp_path / "parts" / name)
+        np.testing.assert_array_equal(parts, whole, err_msg=name)
+        assert parts.dtype == whole.dtype
+    with pytest.raises(ValueError, match=r"do not cover images 0\.\.29"):
+        save_labels(files["annotations"][1:], tmp_path / "gap", stop=30)

@@ -195,5 +195,9 @@ def test_label_scores_undefined() -> None:
     labels = labels_table(units)
     labels["auprc"] = np.nan
     assert "AUPRC is undefined for every label" in words(label_scores(labels, summary=summary_table()))
+    labels[["f1", "pearson", "cosine"]] = np.nan  # a layer that keeps counts, without its third pass
+    assert "No score beside IoU is defined, or none was asked for" in words(
+        label_scores(labels, summary=summary_table())
+    )
     labels["iou_category"] = np.nan
     assert "No label has a defined IoU" in words(label_scores(labels, summary=summary_table()))

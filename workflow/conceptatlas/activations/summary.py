@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+import xxhash
 
 from conceptatlas.activations.sinks import threshold_bits
 from conceptatlas.activations.store import Shard, create_contiguous, map_dataset, merged_histogram, open_shards
@@ -47,6 +48,9 @@ logger = logging.getLogger(__name__)
 Array = np.ndarray[Any, Any]
 
 N_BINS = 128
+POOLED = {"max": "max", "mean_pooled": "mean"}
+"""Arrays (image, unit) that are copied together from the shards -> their name there."""
+
 _READ_BYTES = 2**26
 
 
@@ -112,8 +116,6 @@ def summarise_layer(
         definition=thresholds["definition"],
         upsampled=(lambda: upsampled_field(opened, grid)) if on_upsampled else None,
     )
-    arrays["max"] = np.concatenate([shard.read("max") for shard in opened])
-    arrays["mean_pooled"] = np.concatenate([shard.read("mean") for shard in opened])
     edges, counts = distribution(histogram, arrays["minimum"], arrays["maximum"], n_bins=N_BINS)
     arrays |= {"distribution/edges": edges, "distribution/counts": counts}
     compressed = {f"histogram/{name}": values for name, values in histogram.state().items()}
@@ -121,6 +123,7 @@ def summarise_layer(
         digests = {name: array_digest(values) for name, values in (arrays | compressed).items()}
         n_bytes = -(-shape["height"] * shape["width"] // 8)
         _write(part, arrays, compressed, bits_shape=(n_images, shape["n_units"], n_bytes) if is_stored else None)
+        digests |= {name: _write_pooled(part, name, opened) for name in POOLED}
         if is_stored:
             tasks = [_BitsTask(shard, arrays["thresholds"][0], str(part)) for shard in opened]
             parallel_map(_write_bits, tasks, threads=threads, mem_mb=mem_mb, description=f"bits of {layer['layer']}")
@@ -210,6 +213,19 @@ def _write(
             file.create_dataset(name, data=values, **packing)
         if bits_shape is not None:
             create_contiguous(file, "bits", bits_shape, "uint8")
+
+
+def _write_pooled(path: Path, name: str, shards: list[Shard]) -> str:
+    """Write a number a (image, unit), one shard in memory at a time, and return the digest of all."""
+    digest = xxhash.xxh3_128()
+    with h5py.File(path, "r+") as file:
+        for shard in shards:
+            values = shard.read(POOLED[name])
+            if name not in file:
+                create_contiguous(file, name, (shards[-1].stop, values.shape[1]), "float32")
+            file[name][shard.start : shard.stop] = values
+            digest.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def _write_bits(task: _BitsTask) -> None:

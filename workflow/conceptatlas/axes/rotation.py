@@ -22,7 +22,7 @@ from conceptatlas.axes.rotation_counts import Counted, Setting, count_directions
 from conceptatlas.axes.rotation_powers import planes_of
 from conceptatlas.axes.rotation_recipes import Recipe, directions, pairs_of
 from conceptatlas.axes.rotation_tables import CONTROL_COLUMNS, ROTATION_COLUMNS, count_rows, named
-from conceptatlas.datasets.labelled_images import read_labels, read_vocabulary
+from conceptatlas.datasets.labelled_images import read_vocabulary, save_labels
 from conceptatlas.files import read_json, scratch_beside
 from conceptatlas.parallel import parallel_each, parallel_map, workers
 from conceptatlas.seeds import derive_seed
@@ -99,7 +99,7 @@ def rotate_layer(
     }
     seeds = [rotation_seed(seed, number, n_units) for number in range(options["n_rotations"])]
     with scratch_beside(rotation) as scratch, workers(threads=threads, mem_mb=mem_mb):
-        read_labels(annotations, start=0, stop=opened[-1].stop).save(scratch / "labels")
+        save_labels(annotations, scratch / "labels", stop=opened[-1].stop)
         setting = Setting(
             opened,
             scratch / "labels",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -192,6 +192,22 @@ def read_annotations(path: str | Path, *, start: int | None = None, stop: int | 
     """
     with h5py.File(path, "r") as file:
         return _read_range(file, file["image_index"][:], start=start, stop=stop)
+
+
+class AnnotationRange(NamedTuple):
+    """Images of a file of annotations (start .. stop-1), its masks, and their side."""
+
+    start: int
+    stop: int
+    n_masks: int
+    mask_size: int
+
+
+def annotation_range(path: str | Path) -> AnnotationRange:
+    """Which images a file of annotations holds."""
+    with h5py.File(path, "r") as file:
+        start, stop, size = (int(file.attrs[name]) for name in ("start", "stop", "mask_size"))
+        return AnnotationRange(start, stop, int(file["masks"].shape[0]), size)
 
 
 def iterate_annotations(path: str | Path, *, n_images: int) -> Iterator[ShardAnnotations]:

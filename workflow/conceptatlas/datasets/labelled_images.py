@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from conceptatlas.datasets.annotation_file import ShardAnnotations, read_annotations
+from conceptatlas.datasets.annotation_file import ShardAnnotations, annotation_range, read_annotations
+from conceptatlas.masks.bitmask import n_words
 from conceptatlas.masks.label_bits import LabelBits, label_bits
 from conceptatlas.naming import CATEGORIES
 from conceptatlas.tables import read_table
@@ -59,6 +60,42 @@ def read_images(path: str | Path) -> Images:
     table = read_table(path, columns=["image_id", "block", "source"])
     sources = np.unique(table["source"].astype(str).to_numpy(dtype=object), return_inverse=True)[1]
     return Images([str(i) for i in table["image_id"]], table["block"].to_numpy(dtype=np.int64), sources)
+
+
+def save_labels(paths: list[str], folder: Path, *, stop: int) -> None:
+    """What ``read_labels(paths, start=0, stop=stop).save(folder)`` writes, with the masks of one shard in memory at a
+    time (16 GB for a million images otherwise).
+
+    Raises
+    ------
+    ValueError
+        if the annotations do not cover images 0 .. stop-1.
+    """
+    ranges = sorted((annotation_range(path), str(path)) for path in paths)
+    ranges = [(about, path) for about, path in ranges if about.start < min(about.stop, stop)]
+    ends = [0, *(about.stop for about, _ in ranges)]
+    if [*(about.start for about, _ in ranges), stop] != ends:
+        raise ValueError(f"the annotations do not cover images 0..{stop - 1}; run the framing again")
+    folder.mkdir(parents=True, exist_ok=True)
+    n_masks, width = sum(about.n_masks for about, _ in ranges), n_words(ranges[0][0].mask_size ** 2)
+    words = np.lib.format.open_memmap(folder / "words.npy", mode="w+", dtype=np.uint64, shape=(n_masks, width))
+    offsets, concepts, rows = [np.zeros(1, dtype=np.int64)], [], []
+    ignored: list[Array] = []
+    n_entries = first = 0
+    for about, path in ranges:
+        labels = read_labels([path], start=about.start, stop=about.stop)
+        words[first : first + len(labels.words)] = labels.words
+        offsets.append(labels.offsets[1:] + n_entries)
+        concepts.append(labels.concepts)
+        rows.append(np.where(labels.rows >= 0, labels.rows + first, -1).astype(np.int32))
+        if labels.ignore is not None:
+            ignored.append(labels.ignore)
+        n_entries, first = n_entries + len(labels.concepts), first + len(labels.words)
+    words.flush()
+    parts = {"offsets": offsets, "concepts": concepts, "rows": rows}
+    parts |= {"ignore": ignored} if len(ignored) == len(ranges) else {}
+    for name, pieces in parts.items():
+        np.save(folder / f"{name}.npy", np.concatenate(pieces))
 
 
 def read_labels(paths: list[str], *, start: int, stop: int) -> LabelBits:

@@ -17,6 +17,7 @@ from conceptatlas.activations.store import open_shards, stored_dtype
 from conceptatlas.activations.summary import layer_grid
 from conceptatlas.activations.thresholds import measure_units, tau_levels
 from conceptatlas.dissection.labels import write_labels
+from conceptatlas.dissection.sources import FromMaps
 from conceptatlas.dissection.tally import write_tally
 from conceptatlas.files import read_json, scratch_beside
 from conceptatlas.sheets import Row
@@ -86,7 +87,7 @@ def dissect_basis(
         )
         write_labels(
             {"dataset": dataset, "model": model, "layer": layer},
-            maps,
+            FromMaps(maps, grid),
             measured,
             {"taus": taus, "n_valid": facts["n_valid"]},
             tally=tally,
@@ -94,7 +95,6 @@ def dissect_basis(
             concepts=concepts,
             overlaps=overlaps,
             annotations=annotations,
-            grid=grid,
             labels=labels,
             units=units,
             summary=summary,

@@ -2,8 +2,8 @@
 
 For the top labels of every unit: F1, Pearson correlation, cosine and AUPRC between the activations and the label's
 cells (mask coverage > 1/2) over all images: with IoU the five scores that pass the missing-label and extra-label tests
-of NeuronEval (ICML 2025). Sums are kept as 64-bit integers in units of the unit's maximum / 2^30, so that they add up
-to the same number for any number of shards and blocks.
+of NeuronEval (ICML 2025). They come from integer sums (`activations.label_sums`), the same for any number of shards and
+blocks.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
+from conceptatlas.activations.label_sums import FIXED_POINT, LabelSums
 from conceptatlas.activations.maps import Maps, image_ranges
-from conceptatlas.datasets.labelled_images import read_labels
+from conceptatlas.datasets.labelled_images import save_labels
 from conceptatlas.inference.ranking import average_precision
 from conceptatlas.masks.active import prepare
 from conceptatlas.masks.bitmask import popcount
@@ -26,13 +27,11 @@ from conceptatlas.masks.pairs import active_pairs, pair_masks
 from conceptatlas.masks.tally import N_BLOCKS
 from conceptatlas.masks.upsample import Grid
 from conceptatlas.parallel import parallel_map
-from conceptatlas.streaming.ordered import N_PATTERNS, keys_of
 
 Array = np.ndarray[Any, Any]
 
 IMAGES_AT_ONCE = 128
 UNITS_AT_ONCE = 32
-_FIXED_POINT = 2.0**30
 
 
 class LabelScores(NamedTuple):
@@ -85,7 +84,7 @@ def score_labels(
     all workers see; default the system's own, for one machine.
     """
     with tempfile.TemporaryDirectory(prefix=".label-scores-", dir=scratch) as folder:
-        _write_labels(Path(folder), maps, annotations)
+        _write_labels(Path(folder), maps, annotations, n_pixels=grid.shape[0] * grid.shape[1])
         tasks = [
             _Task(maps, units, Path(folder), thresholds[units], maximum[units], top[units], candidates, blocks, grid)
             for units in (slice(k, k + UNITS_AT_ONCE) for k in range(0, maps.n_units, UNITS_AT_ONCE))
@@ -94,10 +93,10 @@ def score_labels(
     return LabelScores(*(np.concatenate(parts) for parts in zip(*pieces, strict=True)))
 
 
-def _write_labels(folder: Path, maps: Maps, annotations: list[str]) -> None:
+def _write_labels(folder: Path, maps: Maps, annotations: list[str], *, n_pixels: int) -> None:
     """Labels of all images, once for all units: masks, cells, and the cells that count; workers map them."""
-    labels = read_labels(annotations, start=0, stop=maps.shards[-1].stop)
-    labels.save(folder / "labels")
+    save_labels(annotations, folder / "labels", stop=maps.shards[-1].stop)
+    labels = LabelBits.load(folder / "labels", n_pixels=n_pixels)
     entries, counted = [], []
     for s, first, last in image_ranges(maps.shards, at_once=IMAGES_AT_ONCE):
         shard = maps.shards[s]
@@ -107,45 +106,6 @@ def _write_labels(folder: Path, maps: Maps, annotations: list[str]) -> None:
         counted.append(np.packbits(valid, axis=1))
     np.save(folder / "entries.npy", np.concatenate(entries))
     np.save(folder / "counted.npy", np.concatenate(counted))
-
-
-@numba.njit(cache=True, nogil=True)
-def _accumulate(
-    fixed: Array,
-    squares: Array,
-    above: Array,
-    keys: Array,
-    offsets: Array,
-    concepts: Array,
-    entries: Array,
-    counted: Array,
-    top: Array,
-    sums: Array,
-    pair_sums: Array,
-    histogram: Array,
-    pair_histogram: Array,
-) -> None:
-    """sums (unit, 4): a, a^2, 1[a > T], 1; pair_sums (unit, rank, 3): a y, 1[a > T] y, y."""
-    n_images, n_units, n_cells = fixed.shape
-    for k in range(n_units):
-        for n in range(n_images):
-            for p in range(n_cells):
-                if counted[n, p]:
-                    sums[k, 0] += fixed[n, k, p]
-                    sums[k, 1] += squares[n, k, p]
-                    sums[k, 2] += above[n, k, p]
-                    sums[k, 3] += 1
-                    histogram[k, keys[n, k, p]] += 1
-            for e in range(offsets[n], offsets[n + 1]):
-                for r in range(top.shape[1]):
-                    if top[k, r] != concepts[e]:
-                        continue
-                    for p in range(n_cells):
-                        if entries[e, p] and counted[n, p]:
-                            pair_sums[k, r, 0] += fixed[n, k, p]
-                            pair_sums[k, r, 1] += above[n, k, p]
-                            pair_sums[k, r, 2] += 1
-                            pair_histogram[k, r, keys[n, k, p]] += 1
 
 
 @numba.njit(cache=True, nogil=True)
@@ -193,44 +153,37 @@ def _score_units(task: _Task) -> LabelScores:
     n_cells = shape[0] * shape[1]
     entries, counted = (np.load(task.folder / name, mmap_mode="r") for name in ("entries.npy", "counted.npy"))
     every = LabelBits.load(task.folder / "labels", n_pixels=task.grid.shape[0] * task.grid.shape[1])
-    sums = np.zeros((n_units, 4), dtype=np.int64)
-    pair_sums = np.zeros((n_units, n_ranks, 3), dtype=np.int64)
-    histogram = np.zeros((n_units, N_PATTERNS), dtype=np.int64)
-    pair_histogram = np.zeros((n_units, n_ranks, N_PATTERNS), dtype=np.int32)
+    total = LabelSums.empty(n_units, n_ranks)
     inside = np.zeros((n_units, task.candidates.shape[1], N_BLOCKS), dtype=np.int64)
     cutting = prepare(task.grid)
-    scale = (_FIXED_POINT / np.where(task.maximum > 0, task.maximum, 1)).astype(np.float64)[None, :, None]
     for s, first, last in image_ranges(task.maps.shards, at_once=IMAGES_AT_ONCE):
         shard = task.maps.shards[s]
         start, stop = shard.start + first, shard.start + last
         maps, top_value = task.maps.read(shard, first, last, units=task.units)
         values = np.ascontiguousarray(maps).reshape(last - first, n_units, n_cells)
-        exact = values.astype(np.float64)
         labels = every.select(np.arange(start, stop))
         here = slice(every.offsets[start], every.offsets[stop])
-        keys = keys_of(values)
-        _accumulate(
-            np.rint(exact * scale).astype(np.int64),
-            np.rint((exact * scale / _FIXED_POINT) ** 2 * _FIXED_POINT).astype(np.int64),
-            values.astype(np.float32) > task.thresholds[None, :, None],
-            keys if keys.dtype == np.uint16 else (keys >> np.uint32(16)).astype(np.uint16),
-            labels.offsets,
-            labels.concepts,
+        total.add(
+            values,
+            labels,
             np.unpackbits(entries[here], axis=1, count=n_cells).astype(np.bool_),
             np.unpackbits(counted[start:stop], axis=1, count=n_cells).astype(np.bool_),
-            task.top,
-            sums,
-            pair_sums,
-            histogram,
-            pair_histogram,
+            thresholds=task.thresholds,
+            maximum=task.maximum,
+            top=task.top,
         )
         _count_inside(task, labels, maps, top_value, shard.valid[first:last], start, cutting, inside)
-    f1, pearson, cosine = grid_scores(sums[:, None, :], pair_sums)
-    auprc = np.full((n_units, n_ranks), np.nan)
-    for k in range(n_units):
-        for r in range(n_ranks):
-            auprc[k, r] = average_precision(pair_histogram[k, r], histogram[k])
-    return LabelScores(f1, pearson, cosine, auprc, inside)
+    return LabelScores(*scores_of_sums(total), inside)
+
+
+def scores_of_sums(total: LabelSums) -> tuple[Array, Array, Array, Array]:
+    """F1, Pearson, cosine and AUPRC of every (unit, rank), float64, NaN where undefined."""
+    f1, pearson, cosine = grid_scores(total.sums[:, None, :], total.pair_sums)
+    auprc = np.full(total.pair_sums.shape[:2], np.nan)
+    for k in range(len(auprc)):
+        for r in range(total.pair_sums.shape[1]):
+            auprc[k, r] = average_precision(total.pair_histogram[k, r], total.histogram[k])
+    return f1, pearson, cosine, auprc
 
 
 def _count_inside(
@@ -243,19 +196,27 @@ def _count_inside(
     for begin in range(0, len(images), 1024):
         piece = slice(begin, begin + 1024)
         masks = pair_masks(maps, task.thresholds, images[piece], units[piece], task.grid, cutting, ignore=labels.ignore)
-        _inside(
-            masks.words,
-            masks.images,
-            masks.units,
-            labels.offsets,
-            labels.concepts,
-            labels.rows,
-            labels.words,
-            task.top[:, 0],
-            task.candidates,
-            blocks,
-            out,
-        )
+        count_inside(masks.words, masks.images, masks.units, labels, task.top[:, 0], task.candidates, blocks, out)
+
+
+def count_inside(
+    words: Array,
+    images: Array,
+    units: Array,
+    labels: LabelBits,
+    best: Array,
+    candidates: Array,
+    blocks: Array,
+    out: Array,
+) -> None:
+    """Add |M AND L_label AND L_candidate| of masks to out, int64 (unit, candidate, block).
+
+    words : uint64 (pair, word), whole masks. images, units : int64 (pair,), positions in `labels` and `best`. best :
+    int (unit,), the label. candidates : int64 (concept, candidate), -1 where there are fewer. blocks : int (image,).
+    """
+    _inside(
+        words, images, units, labels.offsets, labels.concepts, labels.rows, labels.words, best, candidates, blocks, out
+    )
 
 
 def grid_scores(sums: Array, pair_sums: Array) -> tuple[Array, Array, Array]:
@@ -266,7 +227,7 @@ def grid_scores(sums: Array, pair_sums: Array) -> tuple[Array, Array, Array]:
     """
     a, squares, active, n = (sums[..., i].astype(np.float64) for i in range(4))
     ay, both, y = (pair_sums[..., i].astype(np.float64) for i in range(3))
-    a, squares, ay = a / _FIXED_POINT, squares / _FIXED_POINT, ay / _FIXED_POINT
+    a, squares, ay = a / FIXED_POINT, squares / FIXED_POINT, ay / FIXED_POINT
     with np.errstate(invalid="ignore", divide="ignore"):
         f1 = np.where(active + y > 0, 2 * both / (active + y), np.nan)
         covariance = n * ay - a * y

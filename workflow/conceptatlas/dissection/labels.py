@@ -13,8 +13,8 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from conceptatlas.activations.gallery import top_images, write_gallery
-from conceptatlas.activations.maps import Maps, stored_maps
+from conceptatlas.activations.maps import stored_maps
+from conceptatlas.activations.store import open_shards
 from conceptatlas.activations.summary import layer_grid
 from conceptatlas.activations.thresholds import UNIT_STATES
 from conceptatlas.datasets.labelled_images import Vocabulary, read_images, read_vocabulary
@@ -29,9 +29,9 @@ from conceptatlas.dissection.counting import (
     sensitivity_rows,
 )
 from conceptatlas.dissection.gallery import choose_units
-from conceptatlas.dissection.label_scores import score_labels
 from conceptatlas.dissection.label_tables import LABEL_COLUMNS, UNIT_COLUMNS
 from conceptatlas.dissection.netdissect_csv import write_netdissect_csv
+from conceptatlas.dissection.sources import FromCounts, FromMaps, Source
 from conceptatlas.dissection.tally import read_null, read_summed, read_tally
 from conceptatlas.files import read_json
 from conceptatlas.inference.bootstrap import block_weights, halves, ratio_interval
@@ -40,7 +40,6 @@ from conceptatlas.inference.null import permutation_p
 from conceptatlas.masks.iou import iou_all, tally_iou
 from conceptatlas.masks.labels import top_concepts
 from conceptatlas.masks.tally import N_BLOCKS, Tally
-from conceptatlas.masks.upsample import Grid
 from conceptatlas.naming import CATEGORIES
 from conceptatlas.tables import write_table
 
@@ -72,12 +71,18 @@ def dissect_layer(
     geometry: dict[str, Any],
     options: dict[str, Any],
     seed: int,
+    counted: list[str] | None = None,
+    counted_manifests: list[str] | None = None,
+    scored: list[str] | None = None,
+    scored_manifests: list[str] | None = None,
     threads: int = 1,
     mem_mb: int = 2000,
 ) -> None:
     """Label the units of a layer and write its tables, csv and picture strips.
 
-    about : dataset.json. options : config section `dissection`. The other arguments are the files of the layer.
+    about : dataset.json. options : config section `dissection`. counted, scored : of a layer whose maps are not stored,
+    what the second and the third pass left (none scored: no scores beside IoU). The other arguments are the files of
+    the layer.
     """
     mask_size = read_json(about)["mask_size"]
     grid = layer_grid(read_json(report)["layers"][layer], mask_size, geometry)
@@ -87,9 +92,17 @@ def dissect_layer(
                                               "standard_deviation")
         }  # fmt: skip
     facts = read_json(Path(statistics).with_suffix(".json"))
+    source: Source = FromMaps(stored_maps(shards, manifests, layer), grid)
+    if counted:
+        source = FromCounts(
+            open_shards(shards, manifests, layer),
+            open_shards(counted, counted_manifests or [], layer),
+            open_shards(scored, scored_manifests or [], layer) if scored else [],
+            int(mask_size),
+        )
     write_labels(
         {"dataset": dataset, "model": model, "layer": layer},
-        stored_maps(shards, manifests, layer),
+        source,
         measured,
         facts,
         tally=tally,
@@ -97,7 +110,6 @@ def dissect_layer(
         concepts=concepts,
         overlaps=overlaps,
         annotations=annotations,
-        grid=grid,
         labels=labels,
         units=units,
         summary=summary,
@@ -122,7 +134,7 @@ def dissect_layer(
 
 def write_labels(
     names: dict[str, str],
-    maps: Maps,
+    source: Source,
     measured: dict[str, Array],
     facts: dict[str, Any],
     *,
@@ -131,7 +143,6 @@ def write_labels(
     concepts: str | Path,
     overlaps: str | Path,
     annotations: list[str],
-    grid: Grid,
     labels: str | Path,
     units: str | Path,
     summary: str | Path,
@@ -144,10 +155,10 @@ def write_labels(
     threads: int,
     mem_mb: int,
 ) -> None:
-    """Label the maps of a layer (its units, or the directions of a basis) from their tally.
+    """Label the units of a layer (or the directions of a basis) from their tally.
 
-    measured : thresholds (level, unit), achieved, state, minimum, maximum, mean, standard_deviation. facts : taus,
-    n_valid of the layer's statistics.
+    source : what the tally does not hold (`dissection.sources`). measured : thresholds (level, unit), achieved, state,
+    minimum, maximum, mean, standard_deviation. facts : taus, n_valid of the layer's statistics.
     """
     vocabulary, images = read_vocabulary(concepts), read_images(index)
     counts = read_tally(tally, facts["taus"][0])
@@ -156,15 +167,12 @@ def write_labels(
     weights = block_weights(N_BLOCKS, options["n_bootstrap"], seed=seed)
     top = top_concepts(scores, n=options["top_labels"])
     overlap, holders = find_candidates(overlaps)
-    beside = score_labels(
-        maps,
+    beside = source.scores(
         annotations=annotations,
-        thresholds=measured["thresholds"][0],
-        maximum=np.maximum(np.abs(measured["maximum"]), np.abs(measured["minimum"])),
+        measured=measured,
         top=top,
         candidates=holders,
         blocks=images.blocks,
-        grid=grid,
         scratch=Path(units).parent,
         threads=threads,
         mem_mb=mem_mb,
@@ -179,7 +187,7 @@ def write_labels(
     best = scores[np.arange(len(scores)), top[:, 0]]
     p = permutation_p(best, null_iou.max(axis=2)) if len(null_iou) else np.full(len(best), np.nan)
     first = label_table[label_table["rank"] == 1].reset_index(drop=True)
-    shown = top_images(maps, k=options["gallery_images"])
+    shown = source.top_images(options["gallery_images"])
     unit_table = pd.DataFrame(
         {
             **names,
@@ -224,7 +232,7 @@ def write_labels(
         write_netdissect_csv(netdissect, counts, scores, vocabulary)
     if gallery is not None:
         chosen = choose_units(best, top[:, 0], n=options["gallery_units"])
-        write_gallery(gallery, maps, shown, chosen, measured["thresholds"][0], frames, grid)
+        source.write_gallery(gallery, shown, chosen, measured["thresholds"][0], frames)
 
 
 def _label_table(

@@ -68,6 +68,8 @@ def label_scores(labels: pd.DataFrame, *, summary: pd.DataFrame) -> Figure:
     )
     if not len(defined):
         return empty_figure(title, "No label has a defined IoU.", note)
+    if defined[list(SCORES)].isna().all(axis=None):
+        return empty_figure(title, "No score beside IoU is defined, or none was asked for.", note)
     figure = new_figure(8.6, 7.0)
     axes = figure.subplots(2, 2, sharex=True)
     for ax, (score, name) in zip(axes.flat, SCORES.items(), strict=True):
