@@ -90,6 +90,19 @@ def test_it_needs_no_dissection(fresh: Workspace) -> None:
     assert not {"tally_layer", "dissect_layer", "calibrate_model"} & set(planned)
 
 
+def test_two_data_sets_are_compared_with_each_other(fresh: Workspace) -> None:
+    """A comparison a model and its figures; with one data set there is none."""
+    fresh.add_row("datasets", "others", "demo", "squash", "64", "32", "30", "1")
+    one = configure(fresh, SECTION).planned("similarity", "figures")
+    assert not {"compare_datasets", "plot_compared_datasets"} & set(one)
+    two = configure(fresh, SECTION | {"datasets": None}).planned("similarity", "figures")
+    assert two["compare_datasets"] == two["plot_compared_datasets"] == 2
+    assert two["discover_concepts"] == 6
+    fresh.add_row("models", "second_random", "demo", "plain", "random", "1", "64", "plain", "floor")
+    fresh.add_row("layers", "second_random", "conv5", "conv5")
+    assert fresh.planned("similarity", "figures")["compare_datasets"] == 3
+
+
 # What it makes ----------------------------------------------------------------------------------------------------
 
 
@@ -191,3 +204,6 @@ def test_mistakes_are_told(fresh: Workspace) -> None:
     assert done.returncode != 0
     assert "unknown layer 'conv6' in similarity.layers; did you mean 'conv5'" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+    fresh.add_row("datasets", "across", "demo", "squash", "64", "32", "30", "1")
+    done = configure(fresh, SECTION | {"datasets": None}).snakemake("-n")
+    assert "data set 'across': tables that compare data sets take this name" in done.stdout + done.stderr

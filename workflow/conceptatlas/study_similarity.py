@@ -12,6 +12,8 @@ from conceptatlas.study_plan import NEEDS, Study, unknown_names
 
 TAKEN = {"models": "figures of similarity over all models", "summary": "the table that joins all models"}
 """Files and folders of a data set that stand beside those of each model -> what they are."""
+ACROSS = "across"
+"""Folder of what is compared between data sets; it stands beside those of the data sets."""
 
 ENDINGS = ("_concepts", "_matrices", "_sfss", "_responses")
 """Names of a model's further files begin with its own and go on like this."""
@@ -34,6 +36,11 @@ def similarity_mistakes(study: Study) -> Iterable[Exception | str]:
                 f"layer {model} {layer}: similarity needs store {NEEDS['similarity']!r}, the sheet says {store!r}; "
                 "change it, or name others under similarity.layers"
             )
+    if ACROSS in study.compared_datasets():
+        yield (
+            f"data set {ACROSS!r}: tables that compare data sets take this name in similarity; call the data set "
+            "something else"
+        )
     yield from _names_of_files(list(dict.fromkeys(model for _, model, _ in compared)))
 
 

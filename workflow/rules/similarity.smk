@@ -9,7 +9,9 @@ OUTPUTS  <results>/similarity/{dataset}/{model}/{layer}/
            {model}.parquet, _concepts, _sfss, _matrices.h5   the model's layers against its own and all earlier models'
            {model}_responses.parquet                         what a classifier's answer owes to the concepts
            summary.parquet                                   positions between twins, propagation, agreement of measures
-         <results>/figures/similarity/{dataset}/{model}/, .../models/
+         <results>/similarity/across/{model}.parquet, _concepts, _matrices.h5
+                                                             its concepts in one data set against those in another
+         <results>/figures/similarity/{dataset}/{model}/, .../models/, <results>/figures/similarity/across/{model}/
 
 Pairs are made from the files of layers alone: a model at the end of the sheet costs its own layers, one comparison and
 the joins.
@@ -17,6 +19,7 @@ the joins.
 
 COMPARED = "<results>/similarity/{dataset}/{model}/{layer}"
 PAIRS = "<results>/similarity/{dataset}/{model}"
+ACROSS = "<results>/similarity/across/{model}"
 
 
 rule discover_concepts:
@@ -290,3 +293,67 @@ rule plot_similarity_models:
         embed_images=may_embed,
     script:
         "../scripts/plot_similarity_models.py"
+
+
+rule compare_datasets:
+    input:
+        shards=ancient(crossed_files(STORES)),
+        manifests=crossed_files(MANIFESTS),
+        annotations=ancient(crossed_files(ANNOTATIONS)),
+        dataset=crossed_files("<results>/datasets/{dataset}/dataset.json"),
+        index=ancient(crossed_files("<results>/datasets/{dataset}/index.parquet")),
+        reports=reports_crossed,
+        tables=crossed_files(f"{COMPARED}/discovered.parquet"),
+        discovered=crossed_files(f"{COMPARED}/discovered.h5"),
+    output:
+        table=f"{ACROSS}.parquet",
+        concept_pairs=f"{ACROSS}_concepts.parquet",
+        matrices=f"{ACROSS}_matrices.h5",
+    log:
+        "<logs>/compare_datasets/{model}.log",
+    benchmark:
+        "<benchmarks>/compare_datasets/{model}.tsv"
+    retries: study.config["retries_inside_job"]
+    conda:
+        "../../envs/cpu.yaml"
+    threads: study.config["dask"]["workers"]
+    resources:
+        mem_mb=grow(across_mem_mb),
+        runtime=across_runtime,
+    params:
+        code=code_of("compare_datasets"),
+        model=lambda wildcards: wildcards.model,
+        places=places_crossed,
+        options=pick(study.config["similarity"], ("n_permutations", "n_bootstrap", "confidence")),
+        geometry=study.config["geometry"],
+        seed=study.config["seed"],
+    script:
+        "../scripts/compare_datasets.py"
+
+
+rule plot_compared_datasets:
+    input:
+        table=f"{ACROSS}.parquet",
+        concept_pairs=f"{ACROSS}_concepts.parquet",
+        matrices=f"{ACROSS}_matrices.h5",
+        examples=crossed_files(f"{COMPARED}/discovered_examples.h5"),
+    output:
+        folder=directory("<results>/figures/similarity/across/{model}"),
+    log:
+        "<logs>/plot_compared_datasets/{model}.log",
+    benchmark:
+        "<benchmarks>/plot_compared_datasets/{model}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=30,
+    params:
+        code=code_of("plot_compared_datasets"),
+        model=lambda wildcards: wildcards.model,
+        places=crossed,
+        options=study.config["figures"],
+        embed_images=may_embed_all,
+    script:
+        "../scripts/plot_compared_datasets.py"
