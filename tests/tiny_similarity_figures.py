@@ -21,6 +21,7 @@ from conceptatlas.similarity.pair_tables import (
     frame_of,
 )
 from conceptatlas.similarity.profile_tables import PROFILE_COLUMNS, PROFILE_TYPES
+from conceptatlas.similarity.response_tables import RESPONSE_COLUMNS, RESPONSE_TYPES
 from conceptatlas.similarity.sfss_tables import SFSS_COLUMNS, SFSS_TYPES
 
 Array = np.ndarray[Any, Any]
@@ -174,3 +175,35 @@ def write_matrices_file(path: Path, matrices: dict[tuple[str, str, str], Array])
             file["~".join(names) + "/null_mean"] = np.full(ucs.shape, 0.1, dtype=np.float32)
             file["~".join(names) + "/n_defined"] = np.full(ucs.shape, 150, dtype=np.int32)
     return path
+
+
+def write_profiles_file(path: Path, model: str, layer: str, *, n_images: int = 12) -> Path:
+    """profiles.h5 of concepts c0 and c1; half of the images hold either."""
+    with h5py.File(path, "w", libver="latest") as file:
+        file["concept_index"] = np.arange(2)
+        for name, values in (("concept", ["c0", "c1"]), ("category", ["object", "object"])):
+            file.create_dataset(name, data=values, dtype=h5py.string_dtype())
+        file["recognised"] = np.ones(2, dtype=bool)
+        file["test_images"] = np.arange(n_images)
+        file["cosines"] = np.random.default_rng(0).normal(size=(2, n_images))
+        file["balanced"] = np.ones((2, n_images), dtype=bool)
+        file["present"] = np.tile(np.arange(n_images) % 2 == 0, (2, 1))
+        file.attrs.update({"dataset": "toy", "model": model, "layer": layer, "images_digest": "x"})
+    return path
+
+
+def response_row(kind: str, layer: str = "conv1", **changes: Any) -> dict[str, Any]:
+    """A row of {m}_responses.parquet."""
+    own = {"dataset": "toy", "model": "a_net", "layer": layer, "kind": kind, "n_images": 40}
+    return _row(RESPONSE_COLUMNS, RESPONSE_TYPES, own | changes)
+
+
+def tcav_row(concept: str, class_index: int, score: float, q: float, **changes: Any) -> dict[str, Any]:
+    """A row of kind tcav."""
+    own = {"concept": concept, "class_index": class_index, "class_name": f"class {class_index}", "tcav": score, "q": q,
+           "null_mean": 0.5, "n_random": 19, "n_tests": 4, "smallest_p": 0.05}  # fmt: skip
+    return response_row("tcav", **own | changes)
+
+
+def table_of_responses(*rows: dict[str, Any]) -> pd.DataFrame:
+    return frame_of(list(rows), RESPONSE_COLUMNS, RESPONSE_TYPES)

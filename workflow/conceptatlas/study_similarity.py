@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from conceptatlas.naming import unknown
 from conceptatlas.study_plan import NEEDS, Study, unknown_names
 
 TAKEN = {"models": "figures of similarity over all models", "summary": "the table that joins all models"}
@@ -36,6 +37,10 @@ def similarity_mistakes(study: Study) -> Iterable[Exception | str]:
                 f"layer {model} {layer}: similarity needs store {NEEDS['similarity']!r}, the sheet says {store!r}; "
                 "change it, or name others under similarity.layers"
             )
+    known = list(dict.fromkeys(f"{model}/{layer}" for _, model, layer in compared))
+    for name in dict.fromkeys(name for pair in section["scatter_pairs"] or [] for name in pair):
+        if known and name not in known:
+            yield unknown("layer", name, known, where="similarity.scatter_pairs")
     if ACROSS in study.compared_datasets():
         yield (
             f"data set {ACROSS!r}: tables that compare data sets take this name in similarity; call the data set "

@@ -269,6 +269,19 @@ def reports_crossed(wildcards):
     return reports_of_places([(wildcards.model, layer) for _, layer in crossed(wildcards)])
 
 
+def embedding_distances(wildcards):
+    """Distances of Net2Vec's embedding spaces, where some layer that is compared has one."""
+    learned = [list(place) for place in places_learned(wildcards)]
+    shared = [place for place in places_compared(wildcards) if place in learned]
+    return [f"<results>/net2vec/{wildcards.dataset}/distances.parquet"] if len(shared) > 1 else []
+
+
+def responses_of(wildcards):
+    """What a model's answers owe to concepts, where it was asked."""
+    asked = (wildcards.dataset, wildcards.model) in study.answering()
+    return [f"<results>/similarity/{wildcards.dataset}/{wildcards.model}_responses.parquet"] if asked else []
+
+
 def reports_until(wildcards):
     """Model reports of the layers that a model's are compared with: where in their models they stand."""
     return reports_of_places(places_until(wildcards))

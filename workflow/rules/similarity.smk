@@ -18,6 +18,8 @@ the joins.
 """
 
 COMPARED = "<results>/similarity/{dataset}/{model}/{layer}"
+SHOWN_PAIRS = ("concepts", "simple_concepts", "scatter_pairs")
+"""Keys of the config section that only figures depend on."""
 PAIRS = "<results>/similarity/{dataset}/{model}"
 ACROSS = "<results>/similarity/across/{model}"
 
@@ -206,6 +208,7 @@ rule join_similarity:
         concept_tables=compared_on_dataset("_concepts.parquet"),
         sfss_tables=compared_on_dataset("_sfss.parquet"),
         profile_tables=compared_layers_of_dataset("profiles.parquet"),
+        distances=embedding_distances,
         reports=reports_of_dataset,
     output:
         summary="<results>/similarity/{dataset}/summary.parquet",
@@ -224,7 +227,7 @@ rule join_similarity:
         dataset=lambda wildcards: wildcards.dataset,
         places=places_compared,
         twins=twins_compared,
-        options=pick(study.config["similarity"], ("n_permutations",)),
+        options=pick(study.config["similarity"], ("n_permutations", "confidence")),
         seed=study.config["seed"],
     script:
         "../scripts/join_similarity.py"
@@ -239,6 +242,7 @@ rule plot_similarity:
         pairs=f"{PAIRS}.parquet",
         concept_pairs=f"{PAIRS}_concepts.parquet",
         matrices=f"{PAIRS}_matrices.h5",
+        responses=responses_of,
     output:
         folder=directory("<results>/figures/similarity/{dataset}/{model}"),
     log:
@@ -269,6 +273,8 @@ rule plot_similarity_models:
         sfss_tables=compared_on_dataset("_sfss.parquet"),
         matrices=compared_on_dataset("_matrices.h5"),
         profile_tables=compared_layers_of_dataset("profiles.parquet"),
+        profiles_h5=compared_layers_of_dataset("profiles.h5"),
+        distances=embedding_distances,
         discovered_h5=compared_layers_of_dataset("discovered.h5"),
         examples=compared_layers_of_dataset("discovered_examples.h5"),
         summary="<results>/similarity/{dataset}/summary.parquet",
@@ -289,7 +295,7 @@ rule plot_similarity_models:
         code=code_of("plot_similarity_models"),
         dataset=lambda wildcards: wildcards.dataset,
         places=places_compared,
-        options=study.config["figures"] | pick(study.config["similarity"], ("concepts", "simple_concepts")),
+        options=study.config["figures"] | pick(study.config["similarity"], SHOWN_PAIRS),
         embed_images=may_embed,
     script:
         "../scripts/plot_similarity_models.py"
