@@ -4,7 +4,7 @@ Source: Kim et al. 2018 (TCAV) for linear classifiers; Haufe et al. 2014 and Pah
 classifiers minimise the mean loss + alpha / 2 ||w||^2:
 
     sgd_hinge        linear SVM by stochastic gradient descent, alpha 0.01 as in TCAV; up to 1000 passes, tolerance 1e-3
-    logistic         logistic regression to its optimum (L-BFGS)
+    logistic         logistic regression to its optimum (Newton; L-BFGS where both images and features are many)
     mean_difference  mean of the images with the concept less that of those without; the boundary halves the way
     pattern          covariance of every feature with the label, divided by the label's variance. With labels of two
                      values this is the mean difference (cov = p (1 - p) (m1 - m0)): the two agree up to rounding
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from conceptatlas.naming import unknown
+from conceptatlas.similarity.logistic import fit_logistic, is_small
 
 Array = np.ndarray[Any, Any]
 
@@ -64,6 +65,8 @@ def learn_direction(features: Array, labels: Array, *, classifier: str, alpha: f
         raise ValueError(f"labels of {len(labels)} images are all {bool(labels.all())}; expected images of both kinds")
     if classifier in ("mean_difference", "pattern"):
         return _closed(features, labels, pattern=classifier == "pattern")
+    if classifier == "logistic" and is_small(*features.shape):
+        return Direction(*fit_logistic(features, labels, alpha=alpha))
     model = _model(classifier, alpha=alpha, n_images=len(labels), seed=seed)
     from sklearn.exceptions import ConvergenceWarning
 
