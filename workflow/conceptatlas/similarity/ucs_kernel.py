@@ -6,8 +6,8 @@ mask is empty and the two agree). IoUs are summed as whole multiples of 2^-32, s
 order of the images.
 
 Cells in both masks: AND and population count over the words that both can have set (between the later of the two first
-set words and the earlier of the two last). Slower are a matrix product of unpacked bits and, on processors whose vectors
-count by look-up, one mask at a time, scalar counts and adders of carries (benchmarks/RESULTS.md).
+set words and the earlier of the two last). Slower are a matrix product of unpacked bits and, where vectors count by
+look-up, one mask at a time, scalar counts and adders of carries (benchmarks/RESULTS.md).
 """
 
 from __future__ import annotations
