@@ -103,8 +103,8 @@ def across_layers(table: pd.DataFrame, *, sets: TwoSets, model: str) -> Figure:
     for ax in (cosine, masks, errors):
         ax.set_xticks(range(len(layers)), [layer_words(layer, width=14) for layer in layers], rotation=90)
         ax.set_xlim(-0.5, len(layers) - 0.5)
-        ax.set_ylim(bottom=0)
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), fontsize=SMALL_SIZE - 0.5)
+        ax.set_ylim(0, ax.get_ylim()[1] * 1.45)  # room for the legend
+        ax.legend(loc="upper left", fontsize=SMALL_SIZE - 0.5, handlelength=3.2)
         grid(ax)
     n = {str(images): int(of["n_images"].max()) for images, of in rows[rows["images"] != ""].groupby("images")}
     head(

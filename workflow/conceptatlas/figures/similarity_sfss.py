@@ -77,7 +77,7 @@ def concept_distribution(sfss: pd.DataFrame, pairs: pd.DataFrame, *, chosen: Seq
     handles.append(Line2D([], [], color=INK, marker="D", linewidth=1.6, label="mean, interval"))
     handles.append(Line2D([], [], color=OTHER, marker="|", markersize=10, markeredgewidth=2, linestyle="none",
                           label="95 % point of chance"))  # fmt: skip
-    figure.legend(handles=handles, loc="outside lower center", ncols=5)
+    figure.legend(handles=handles, loc="outside upper right", ncols=5)
     rows = pairs[pairs["measure"] == "sfss"] if len(pairs) else pairs
     note = sentences(
         images_sentence(rows),
