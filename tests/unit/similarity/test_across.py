@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from conceptatlas.similarity.across_tables import ACROSS_COLUMNS, ACROSS_CONCEPT
 from conceptatlas.tables import read_definitions, read_table
 from planted import GEOMETRY, scenes
 from tiny_similarity import blobs, directions, discover, prepare
+from workspace import REPOSITORY
 
 Array = np.ndarray[Any, Any]
 
@@ -173,3 +175,9 @@ def test_pca_and_own_maximum_work_too(tmp_path: Path) -> None:
     found = compare(tmp_path, *two)["pairs"]
     assert found.loc[found["measure"] == "ucs_raw", "value"].notna().all()
     assert np.isnan(row(found, "cosine_raw")["ceiling"])
+
+
+def test_docs_name_every_column_and_array() -> None:
+    words = set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", (REPOSITORY / "docs" / "files.md").read_text()))
+    names = {column.name for column in (*ACROSS_COLUMNS, *ACROSS_CONCEPT_COLUMNS)}
+    assert names | {"cosine", "on_a", "on_b", "ucs", "null_mean", "n_defined"} <= words

@@ -83,6 +83,9 @@ def compare_datasets(
     """
     rows: list[dict[str, Any]] = []
     concepts: list[dict[str, Any]] = []
+    for sets in layers:
+        for a, b in itertools.combinations(sets, 2):
+            check_two(a, b)
     with (
         scratch_beside(table) as folder,
         workers(threads=threads, mem_mb=mem_mb),
@@ -143,7 +146,6 @@ def _tasks(
     model: str, a: LayerOn, b: LayerOn, crossed: dict[tuple[str, str], Crossed], options: dict[str, Any], seed: int
 ) -> list[Task]:
     """On the images of a, then on those of b; the masks of a come first in both."""
-    check_two(a, b)
     return [
         Task(_names(model, a, b), (str(crossed[a.dataset, on.dataset].discovered),
                                    str(crossed[b.dataset, on.dataset].discovered)), on.listing, options, seed)
@@ -152,7 +154,7 @@ def _tasks(
 
 
 def _cosines(model: str, a: LayerOn, b: LayerOn, options: dict[str, Any], seed: int) -> Cosines:
-    found = check_two(a, b)
+    found = read_discovered(a.discovered), read_discovered(b.discovered)
     return compare_components(
         found[0].components, found[1].components, names=_names(model, a, b), both_signs=found[0].method == "pca",
         n_permutations=int(options["n_permutations"]), seed=seed,

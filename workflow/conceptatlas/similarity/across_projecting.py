@@ -13,10 +13,16 @@ import numpy as np
 
 from conceptatlas.activations.store import Shard, open_shards
 from conceptatlas.activations.summary import layer_grid
+from conceptatlas.datasets.labelled_images import read_images
 from conceptatlas.datasets.padding import counted_cells, read_ignore
 from conceptatlas.files import read_json
 from conceptatlas.similarity.concept_masks import write_masks
-from conceptatlas.similarity.discovered_file import Discovered, create_discovered, finish_discovered, read_discovered
+from conceptatlas.similarity.discovered_file import (
+    create_discovered,
+    digest_of_images,
+    finish_discovered,
+    read_discovered,
+)
 from conceptatlas.similarity.projecting import Basis, Projected, project_images
 from conceptatlas.tables import read_table
 
@@ -60,6 +66,8 @@ def project_across(
     found, at_home = read_discovered(concepts.discovered), read_discovered(images.discovered)
     basis, test = Basis.of(found), at_home.test_images
     opened = open_shards(images.shards, images.manifests, images.layer)
+    if digest_of_images(read_images(images.listing).ids, test) != at_home.images_digest:
+        raise ValueError(f"{images.discovered} is of other images than {images.listing}; delete it and run again")
     size = int(read_json(images.about)["mask_size"])
     grid = layer_grid(read_json(images.report)["layers"][images.layer], size, geometry)
     stem = f"{concepts.dataset}~{images.dataset}~{images.layer}"
@@ -87,14 +95,8 @@ def project_across(
     return Crossed(out, projected)
 
 
-def check_two(a: LayerOn, b: LayerOn) -> tuple[Discovered, Discovered]:
-    """The concepts of a layer in two data sets.
-
-    Raises
-    ------
-    ValueError
-        naming both files, if they were not found in the same way.
-    """
+def check_two(a: LayerOn, b: LayerOn) -> None:
+    """Raise ValueError, naming both files, unless the concepts of two data sets were found in the same way."""
     found = read_discovered(a.discovered), read_discovered(b.discovered)
     for name in ("method", "projection", "normalise", "rectify", "thresholds"):
         own, other = getattr(found[0], name), getattr(found[1], name)
@@ -107,7 +109,6 @@ def check_two(a: LayerOn, b: LayerOn) -> tuple[Discovered, Discovered]:
     if units[0] != units[1]:
         raise ValueError(f"{a.discovered} is of a layer of {units[0]} units, {b.discovered} of {units[1]}; "
                          "delete one of the two and run again")  # fmt: skip
-    return found
 
 
 def _write_counted(path: Path, images: LayerOn, opened: list[Shard], test: Array, size: int) -> None:

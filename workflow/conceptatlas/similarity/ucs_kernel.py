@@ -101,7 +101,7 @@ def _count_common(own: Array, others: Array, span: Array, spans: Array, there: A
 
 
 @numba.njit(inline="always", error_model="numpy")
-def _add_row(area: int, areas: Array, common: Array, sums: Array, defined: Array) -> None:
+def _add_row(area: Any, areas: Array, common: Array, sums: Array, defined: Array) -> None:
     """Add the IoU of a mask with each of another layer's, all (concept,); without a branch, so that it vectorises."""
     for j in range(areas.shape[0]):
         union = area + np.int64(areas[j]) - common[j]
