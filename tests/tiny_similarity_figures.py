@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from conceptatlas.masks.bitmask import as_words, n_words, pack
+from conceptatlas.net2vec.summary_tables import DISTANCE_COLUMNS
 from conceptatlas.similarity.discovered_tables import discovered_columns, discovered_frame
 from conceptatlas.similarity.pair_tables import (
     CONCEPT_PAIR_COLUMNS,
@@ -23,6 +24,7 @@ from conceptatlas.similarity.pair_tables import (
 from conceptatlas.similarity.profile_tables import PROFILE_COLUMNS, PROFILE_TYPES
 from conceptatlas.similarity.response_tables import RESPONSE_COLUMNS, RESPONSE_TYPES
 from conceptatlas.similarity.sfss_tables import SFSS_COLUMNS, SFSS_TYPES
+from conceptatlas.tables import write_table
 
 Array = np.ndarray[Any, Any]
 THRESHOLDS = (0.5, 0.75)
@@ -207,3 +209,24 @@ def tcav_row(concept: str, class_index: int, score: float, q: float, **changes: 
 
 def table_of_responses(*rows: dict[str, Any]) -> pd.DataFrame:
     return frame_of(list(rows), RESPONSE_COLUMNS, RESPONSE_TYPES)
+
+
+def distance_row(a: str, b: str, mean_square: float, *, task: str = "segmentation", **changes: Any) -> dict[str, Any]:
+    """A row of Net2Vec's distances.parquet; a, b : "model/layer", or the name of a word space."""
+    row: dict[str, Any] = {
+        "dataset": "d", "n_concepts": 20, "distance": 400 * mean_square, "mean_square": mean_square,
+        "standard_error": 0.01, "correlation": 0.5, "null_mean": 0.2, "null_low": 0.15, "p": 0.01,
+        "n_permutations": 99, "reason": "",
+    }  # fmt: skip
+    for side, name in (("a", a), ("b", b)):
+        model, layer = name.split("/") if "/" in name else ("", "")
+        own = {"space": f"{name}/{task}", "model": model, "layer": layer, "task": task if model else "words"}
+        row |= {f"{column}_{side}": value for column, value in own.items()}
+    return row | changes
+
+
+def write_distances(folder: Path, *rows: dict[str, Any]) -> Path:
+    """distances.parquet."""
+    path = folder / "distances.parquet"
+    write_table(path, pd.DataFrame(rows)[[c.name for c in DISTANCE_COLUMNS]], columns=DISTANCE_COLUMNS)
+    return path

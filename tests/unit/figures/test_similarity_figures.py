@@ -53,6 +53,7 @@ from tiny_similarity_figures import (
     concept_pair_row,
     concept_pairs_table,
     discovered_table,
+    distance_row,
     fact_row,
     pair_row,
     pairs_table,
@@ -63,6 +64,7 @@ from tiny_similarity_figures import (
     summary_table,
     table_of_responses,
     tcav_row,
+    write_distances,
     write_examples_file,
     write_masks_file,
     write_matrices_file,
@@ -538,6 +540,10 @@ def test_job_of_a_data_set_lists_its_figures(tmp_path: Path, study: dict[str, An
     assert names == {name for name in SHOWS if not name.startswith("layer_matrix")} | {
         f"layer_matrix_{m}" for m in ("cka", "sfss", "ucs", "one_to_one", "regression")
     }
+    distances = write_distances(tmp_path, distance_row("a_net/conv1", "b_net/conv1", 0.1))
+    plot_similarity_models(dataset="toy", folder=tmp_path / "net2vec", options=OPTIONS, distances=distances, **of_job)
+    more = {entry["figure"] for entry in read_json(tmp_path / "net2vec" / "figures.json")["figures"]}
+    assert more - names == {"layer_matrix_net2vec_segmentation"}
     for entry in listed_figures:
         assert all((tmp_path / "out" / name).stat().st_size > 0 for name in entry["files"])
     assert (tmp_path / "out" / "layer_matrix_ucs~2.png").exists()

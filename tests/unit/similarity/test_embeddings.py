@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from conceptatlas.net2vec.summary_tables import DISTANCE_COLUMNS
 from conceptatlas.similarity.embeddings import embedding_pairs
 from conceptatlas.similarity.joining import agreement_rows
 from conceptatlas.similarity.positions import position_rows
-from conceptatlas.tables import write_table
-from tiny_similarity_figures import pair_row, pairs_table
+from tiny_similarity_figures import distance_row, pair_row, pairs_table, write_distances
 
 PLACES = [["m", "conv", 0.5], ["m", "last", 1.0], ["twin", "conv", 0.5], ["seed", "conv", 0.5]]
 
 
-def distance(a: str, b: str, mean_square: float, *, task: str = "segmentation", **changes: Any) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "dataset": "d", "n_concepts": 20, "distance": 400 * mean_square, "mean_square": mean_square,
-        "standard_error": 0.01, "correlation": 0.5, "null_mean": 0.2, "null_low": 0.15, "p": 0.01,
-        "n_permutations": 99, "reason": "",
-    }  # fmt: skip
-    for side, name in (("a", a), ("b", b)):
-        model, layer = name.split("/") if "/" in name else ("", "")
-        own = {"space": f"{name}/{task}", "model": model, "layer": layer, "task": task if model else "words"}
-        row |= {f"{column}_{side}": value for column, value in own.items()}
-    return row | changes
-
-
-def write(folder: Path, *rows: dict[str, Any]) -> Path:
-    path = folder / "distances.parquet"
-    write_table(path, pd.DataFrame(rows)[[c.name for c in DISTANCE_COLUMNS]], columns=DISTANCE_COLUMNS)
-    return path
-
-
 def test_likeness_by_hand(tmp_path: Path) -> None:
-    of_presence = distance("m/conv", "twin/conv", 0.2, task="classification")
-    left_out = [distance("m/conv", "words", 0.1), distance("m/conv", "other/conv", 0.1)]
-    path = write(tmp_path, distance("m/last", "m/conv", 0.05), *left_out, of_presence)
+    of_presence = distance_row("m/conv", "twin/conv", 0.2, task="classification")
+    left_out = [distance_row("m/conv", "words", 0.1), distance_row("m/conv", "other/conv", 0.1)]
+    path = write_distances(tmp_path, distance_row("m/last", "m/conv", 0.05), *left_out, of_presence)
     found = embedding_pairs(path, PLACES)
     assert len(found) == 2  # neither words nor layers that are not compared
     first, second = (row for _, row in found.iterrows())
@@ -58,23 +36,23 @@ def test_likeness_by_hand(tmp_path: Path) -> None:
 
 def test_without_distances_nothing_changes(tmp_path: Path) -> None:
     assert len(embedding_pairs(None, PLACES)) == 0
-    nothing = distance("m/conv", "m/last", np.nan, null_mean=np.nan, null_low=np.nan, reason="2 concepts in all")
-    found = embedding_pairs(write(tmp_path, nothing), PLACES).iloc[0]
+    nothing = distance_row("m/conv", "m/last", np.nan, null_mean=np.nan, null_low=np.nan, reason="2 concepts in all")
+    found = embedding_pairs(write_distances(tmp_path, nothing), PLACES).iloc[0]
     assert np.isnan(found["value"])
     assert found["reason"] == "2 concepts in all"
-    unscaled = distance("m/conv", "m/last", 0.1, null_mean=np.nan, null_low=np.nan, n_permutations=0)
-    assert "n_permutations is 0" in embedding_pairs(write(tmp_path, unscaled), PLACES).iloc[0]["reason"]
+    unscaled = distance_row("m/conv", "m/last", 0.1, null_mean=np.nan, null_low=np.nan, n_permutations=0)
+    assert "n_permutations is 0" in embedding_pairs(write_distances(tmp_path, unscaled), PLACES).iloc[0]["reason"]
 
 
 def test_it_has_its_place_between_twins_and_agrees(tmp_path: Path) -> None:
     rows = [
-        distance(a, b, value)
+        distance_row(a, b, value)
         for a, b, value in (
             ("m/conv", "m/last", 0.1), ("m/conv", "twin/conv", 0.2), ("m/conv", "seed/conv", 0.05),
             ("twin/conv", "seed/conv", 0.2), ("m/last", "twin/conv", 0.18),
         )
     ]  # fmt: skip
-    embedded = embedding_pairs(write(tmp_path, *rows), PLACES)
+    embedded = embedding_pairs(write_distances(tmp_path, *rows), PLACES)
     twins = [{"model": "twin", "twin_of": "m", "twin_role": "floor"},
              {"model": "seed", "twin_of": "m", "twin_role": "ceiling"}]  # fmt: skip
     positions = {row["layer_b"]: row for row in position_rows(embedded, twins) if row["model_b"] == "m"}
