@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from conceptatlas.masks.bitmask import as_words, n_words, pack
+from conceptatlas.net2vec.summary_tables import DISTANCE_COLUMNS
 from conceptatlas.similarity.discovered_tables import discovered_columns, discovered_frame
 from conceptatlas.similarity.pair_tables import (
     CONCEPT_PAIR_COLUMNS,
@@ -21,7 +22,9 @@ from conceptatlas.similarity.pair_tables import (
     frame_of,
 )
 from conceptatlas.similarity.profile_tables import PROFILE_COLUMNS, PROFILE_TYPES
+from conceptatlas.similarity.response_tables import RESPONSE_COLUMNS, RESPONSE_TYPES
 from conceptatlas.similarity.sfss_tables import SFSS_COLUMNS, SFSS_TYPES
+from conceptatlas.tables import write_table
 
 Array = np.ndarray[Any, Any]
 THRESHOLDS = (0.5, 0.75)
@@ -173,4 +176,57 @@ def write_matrices_file(path: Path, matrices: dict[tuple[str, str, str], Array])
             file["~".join(names) + "/ucs"] = ucs.astype(np.float32)
             file["~".join(names) + "/null_mean"] = np.full(ucs.shape, 0.1, dtype=np.float32)
             file["~".join(names) + "/n_defined"] = np.full(ucs.shape, 150, dtype=np.int32)
+    return path
+
+
+def write_profiles_file(path: Path, model: str, layer: str, *, n_images: int = 12) -> Path:
+    """profiles.h5 of concepts c0 and c1; half of the images hold either."""
+    with h5py.File(path, "w", libver="latest") as file:
+        file["concept_index"] = np.arange(2)
+        for name, values in (("concept", ["c0", "c1"]), ("category", ["object", "object"])):
+            file.create_dataset(name, data=values, dtype=h5py.string_dtype())
+        file["recognised"] = np.ones(2, dtype=bool)
+        file["test_images"] = np.arange(n_images)
+        file["cosines"] = np.random.default_rng(0).normal(size=(2, n_images))
+        file["balanced"] = np.ones((2, n_images), dtype=bool)
+        file["present"] = np.tile(np.arange(n_images) % 2 == 0, (2, 1))
+        file.attrs.update({"dataset": "toy", "model": model, "layer": layer, "images_digest": "x"})
+    return path
+
+
+def response_row(kind: str, layer: str = "conv1", **changes: Any) -> dict[str, Any]:
+    """A row of {m}_responses.parquet."""
+    own = {"dataset": "toy", "model": "a_net", "layer": layer, "kind": kind, "n_images": 40}
+    return _row(RESPONSE_COLUMNS, RESPONSE_TYPES, own | changes)
+
+
+def tcav_row(concept: str, class_index: int, score: float, q: float, **changes: Any) -> dict[str, Any]:
+    """A row of kind tcav."""
+    own = {"concept": concept, "class_index": class_index, "class_name": f"class {class_index}", "tcav": score, "q": q,
+           "null_mean": 0.5, "n_random": 19, "n_tests": 4, "smallest_p": 0.05}  # fmt: skip
+    return response_row("tcav", **own | changes)
+
+
+def table_of_responses(*rows: dict[str, Any]) -> pd.DataFrame:
+    return frame_of(list(rows), RESPONSE_COLUMNS, RESPONSE_TYPES)
+
+
+def distance_row(a: str, b: str, mean_square: float, *, task: str = "segmentation", **changes: Any) -> dict[str, Any]:
+    """A row of Net2Vec's distances.parquet; a, b : "model/layer", or the name of a word space."""
+    row: dict[str, Any] = {
+        "dataset": "d", "n_concepts": 20, "distance": 400 * mean_square, "mean_square": mean_square,
+        "standard_error": 0.01, "correlation": 0.5, "null_mean": 0.2, "null_low": 0.15, "p": 0.01,
+        "n_permutations": 99, "reason": "",
+    }  # fmt: skip
+    for side, name in (("a", a), ("b", b)):
+        model, layer = name.split("/") if "/" in name else ("", "")
+        own = {"space": f"{name}/{task}", "model": model, "layer": layer, "task": task if model else "words"}
+        row |= {f"{column}_{side}": value for column, value in own.items()}
+    return row | changes
+
+
+def write_distances(folder: Path, *rows: dict[str, Any]) -> Path:
+    """distances.parquet."""
+    path = folder / "distances.parquet"
+    write_table(path, pd.DataFrame(rows)[[c.name for c in DISTANCE_COLUMNS]], columns=DISTANCE_COLUMNS)
     return path

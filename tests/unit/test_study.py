@@ -400,6 +400,24 @@ def test_which_layers_are_compared_with_which(tmp_path: Path) -> None:
     assert study(tmp_path, similarity=SIMILARITY | {"responses": {"kinds": []}}).answering() == []
 
 
+def test_data_sets_are_compared_where_there_are_several(tmp_path: Path) -> None:
+    """Layer after layer, the data sets in the order of the sheet."""
+    assert study(tmp_path, similarity=SIMILARITY).crossed_models() == []
+    more = {"datasets": SHEETS["datasets"].rstrip("\n") + "\n" + _renamed(SHEETS["datasets"], "others") + "\n"}
+    read = study(tmp_path, NO_BASES | more, similarity={"datasets": None})
+    assert read.crossed_models() == ["18", "random-18"]
+    assert read.crossed("18") == [
+        (dataset, layer) for layer in ("conv3", "conv5") for dataset in ("scenes", "others")
+    ]  # fmt: skip
+    assert read.crossed("random-18") == [("scenes", "conv5"), ("others", "conv5")]
+    assert study(tmp_path, NO_BASES | more, similarity=SIMILARITY).crossed_models() == []
+
+
+def _renamed(sheet: str, name: str) -> str:
+    """The last row of a sheet under another name."""
+    return "\t".join([name, *sheet.rstrip("\n").splitlines()[-1].split("\t")[1:]])
+
+
 def test_a_detector_is_compared_but_has_no_class_scores(tmp_path: Path) -> None:
     models = "model\tsource\tarchitecture\n18\ttorchvision\tssd300_vgg16\nrandom-18\tdemo\tplain\n"
     read = study(tmp_path, {"models": models}, similarity=SIMILARITY)

@@ -90,6 +90,29 @@ def test_it_needs_no_dissection(fresh: Workspace) -> None:
     assert not {"tally_layer", "dissect_layer", "calibrate_model"} & set(planned)
 
 
+def test_distances_of_net2vec_take_part_where_both_are_on(fresh: Workspace) -> None:
+    """The joins wait for Net2Vec's; with one of the two off they do not."""
+    net2vec = {"datasets": ["scenes"], "tasks": ["classification"]}
+    planned = configure(fresh, SECTION, net2vec=net2vec).planned("similarity")
+    assert planned["compare_embeddings"] == 1
+    assert not {"plot_net2vec", "plot_net2vec_models"} & set(planned)
+    elsewhere = net2vec | {"models": ["plain"], "layers": ["conv3"]}  # one layer of those compared: no distance
+    assert "compare_embeddings" not in configure(fresh, SECTION, net2vec=elsewhere).planned("similarity")
+
+
+def test_two_data_sets_are_compared_with_each_other(fresh: Workspace) -> None:
+    """A comparison a model and its figures; with one data set there is none."""
+    fresh.add_row("datasets", "others", "demo", "squash", "64", "32", "30", "1")
+    one = configure(fresh, SECTION).planned("similarity", "figures")
+    assert not {"compare_datasets", "plot_compared_datasets"} & set(one)
+    two = configure(fresh, SECTION | {"datasets": None}).planned("similarity", "figures")
+    assert two["compare_datasets"] == two["plot_compared_datasets"] == 2
+    assert two["discover_concepts"] == 6
+    fresh.add_row("models", "second_random", "demo", "plain", "random", "1", "64", "plain", "floor")
+    fresh.add_row("layers", "second_random", "conv5", "conv5")
+    assert fresh.planned("similarity", "figures")["compare_datasets"] == 3
+
+
 # What it makes ----------------------------------------------------------------------------------------------------
 
 
@@ -154,6 +177,7 @@ def test_a_model_at_the_end_costs_its_own_layers_one_comparison_and_the_joins(co
         ({"unsupervised": {"n_concepts": 5}}, {"discover_concepts": 3} | PAIRS | ANSWERS | JOINS | DRAWING),
         ({"supervised": {"correlation": "spearman"}}, PAIRS | JOINS | DRAWING),
         ({"simple_concepts": ["blue"]}, {"plot_similarity_models": 1}),
+        ({"scatter_pairs": [["plain/conv3", "plain/conv5"]]}, {"plot_similarity_models": 1}),
         ({"responses": {"max_classes": 3}}, ANSWERS),
         long({"supervised": {"n_repeats": 3}}, {"profile_concepts": 3} | PAIRS | ANSWERS | JOINS | DRAWING),
         long({"reference": {"ridge": 0.01}}, {"measure_geometry": 3} | PAIRS | JOINS | DRAWING),
@@ -191,3 +215,9 @@ def test_mistakes_are_told(fresh: Workspace) -> None:
     assert done.returncode != 0
     assert "unknown layer 'conv6' in similarity.layers; did you mean 'conv5'" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+    named = SECTION | {"scatter_pairs": [["plain/conv3", "plain/conv6"]]}
+    done = configure(fresh, named).snakemake("-n")
+    assert "unknown layer 'plain/conv6' in similarity.scatter_pairs; did you mean" in done.stdout + done.stderr
+    fresh.add_row("datasets", "across", "demo", "squash", "64", "32", "30", "1")
+    done = configure(fresh, SECTION | {"datasets": None}).snakemake("-n")
+    assert "data set 'across': tables that compare data sets take this name" in done.stdout + done.stderr

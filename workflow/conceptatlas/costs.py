@@ -379,6 +379,28 @@ def comparison_mem_mb(n_images: float, mask_size: int, section: Mapping[str, Any
     return BASE_MB + workers * (500 + 2 * tile)
 
 
+def across_s(
+    n_images: Mapping[str, float], n_positions: int, mask_sizes: Mapping[str, int], section: Mapping[str, Any]
+) -> float:
+    """Seconds of comparing the concepts of a layer between data sets on one core: every data set's concepts on the
+    images of each, and masks of every two on the images of both.
+
+    n_images, mask_sizes : by data set. section : config section `similarity`.
+    """
+    options = section["unsupervised"]
+    seconds = 0.0
+    for dataset, n in n_images.items():
+        test = n * (1 - section["train_share"])
+        test = min(test, options["max_test_images"] or test)
+        scale = (mask_sizes[dataset] / 112) ** 2
+        each = n_positions * SECONDS["map_position"] + len(options["thresholds"]) * SECONDS["concept_mask"] * scale
+        seconds += len(n_images) * test * options["n_concepts"] * each
+        masks = test * options["n_concepts"] ** 2 * len(options["thresholds"]) * scale
+        pairs = len(n_images) * (len(n_images) - 1) / 2
+        seconds += pairs * masks * (1 + section["n_permutations"]) * SECONDS["concept_pair"]
+    return seconds
+
+
 def responses_s(n_images: float, forward: float, n_layers: int, section: Mapping[str, Any]) -> float:
     """Seconds of a model's answers to its concepts: passes for every layer and concept, a backward pass an image.
 

@@ -72,5 +72,18 @@ def similarity_stage(
         seconds += n_layers * (n_layers + 1) / 2 * costs.comparison_s(n, mask_size, section)
         mem_mb = max(mem_mb, costs.comparison_mem_mb(n, mask_size, section, workers=workers))
     jobs = len(asked) * (2 + measured) + 2 * len(compared) + len(answering) + 2 * len(datasets)
+    crossed = 0
+    for model in dict.fromkeys(row["model"] for _, row in asked):
+        mine = [(dataset, row) for dataset, row in asked if row["model"] == model]
+        sets = list(dict.fromkeys(dataset for dataset, _ in mine))
+        if len(sets) < 2:
+            continue
+        crossed += 1
+        sizes = {dataset: data[dataset]["mask_size"] for dataset in sets}
+        for layer in dict.fromkeys(row["layer"] for _, row in mine):
+            _, height, width = shapes[model, layer]
+            of_sets = {dataset: n_images[dataset] for dataset in sets}
+            seconds += costs.across_s(of_sets, height * width, sizes, section) + SECONDS["compared_figure_layer"]
+    jobs += 2 * crossed
     images = sum(n_images[dataset] for dataset, _ in asked)
     return [Stage("similarity", jobs, images, seconds + jobs * SECONDS["start_job"], mem_mb, disk_mb)]

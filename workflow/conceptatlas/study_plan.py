@@ -186,6 +186,17 @@ class Study:
         models = [m for d, m in self.compared_models() if d == dataset]
         return [(m, layer) for m in models[: models.index(model) + 1] for layer in self.compared_layers(dataset, m)]
 
+    def crossed_models(self) -> list[str]:
+        """Models whose concepts are compared between data sets: those compared on more than one."""
+        models = [model for _, model in self.compared_models()]
+        return [model for model in dict.fromkeys(models) if models.count(model) > 1]
+
+    def crossed(self, model: str) -> list[tuple[str, str]]:
+        """The (dataset, layer) between which a model's concepts are compared, layer after layer, the data sets of each
+        in the order of the sheet."""
+        asked = [(d, layer) for d, m, layer in self.compared() if m == model]
+        return [(d, layer) for layer in dict.fromkeys(layer for _, layer in asked) for d, own in asked if own == layer]
+
     def _asked(self, section: str, pairs: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
         """Of (dataset, model) pairs, the (dataset, model, layer) that a section of the config asks for."""
         wanted = self.config[section]

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from conceptatlas.naming import unknown
 from conceptatlas.study_plan import Study, unknown_names, unstored
 
 TAKEN = {"models": "figures of similarity over all models", "summary": "the table that joins all models"}
 """Files and folders of a data set that stand beside those of each model -> what they are."""
+ACROSS = "across"
+"""Folder of what is compared between data sets; it stands beside those of the data sets."""
 
 ENDINGS = ("_concepts", "_matrices", "_sfss", "_responses")
 """Names of a model's further files begin with its own and go on like this."""
@@ -28,6 +31,15 @@ def similarity_mistakes(study: Study) -> Iterable[Exception | str]:
             "similarity: none of the models named has one of the layers named; see similarity.models, similarity.layers"
         )
     yield from unstored(study, "similarity", ((model, layer) for _, model, layer in compared))
+    known = list(dict.fromkeys(f"{model}/{layer}" for _, model, layer in compared))
+    for name in dict.fromkeys(name for pair in section["scatter_pairs"] or [] for name in pair):
+        if known and name not in known:
+            yield unknown("layer", name, known, where="similarity.scatter_pairs")
+    if ACROSS in study.compared_datasets():
+        yield (
+            f"data set {ACROSS!r}: tables that compare data sets take this name in similarity; call the data set "
+            "something else"
+        )
     yield from _names_of_files(list(dict.fromkeys(model for _, model, _ in compared)))
 
 

@@ -243,6 +243,26 @@ def places_until(wildcards):
     return [list(place) for place in study.compared_until(wildcards.dataset, wildcards.model)]
 
 
+def places_crossed(wildcards):
+    """[dataset, layer, shards of the data set, position of the layer's report] of the layers of a model whose concepts
+    are compared between data sets."""
+    groups = list(dict.fromkeys(study.layers[wildcards.model, layer]["group"] for _, layer in crossed(wildcards)))
+    return [
+        [dataset, layer, len(study.shards(dataset)), groups.index(study.layers[wildcards.model, layer]["group"])]
+        for dataset, layer in crossed(wildcards)
+    ]
+
+
+def crossed(wildcards):
+    """[dataset, layer] of those layers."""
+    return [list(place) for place in study.crossed(wildcards.model)]
+
+
+def may_embed_all(wildcards):
+    """Whether pictures of all data sets may be shown between which a model's concepts are compared."""
+    return all(study.datasets[dataset]["embed_images"] == "yes" for dataset, _ in crossed(wildcards))
+
+
 def twins_compared(wildcards):
     """Twins compared on the data set beside the model they are twins of."""
     models = models_compared(wildcards)

@@ -279,6 +279,40 @@ def compared_on_dataset(ending):
     return of_job
 
 
+def crossed_files(pattern):
+    """An input function: a file of every layer of a model whose concepts are compared between data sets, layer after
+    layer; `{shard}` in the pattern: of all shards of the data set."""
+
+    def of_job(wildcards):
+        found = []
+        for dataset, layer in crossed(wildcards):
+            shards = study.shards(dataset) if "{shard}" in pattern else [""]
+            names = {"dataset": dataset, "model": wildcards.model, "layer": layer}
+            names["group"] = study.layers[wildcards.model, layer]["group"]
+            found += [pattern.format(shard=shard, **names) for shard in shards]
+        return found
+
+    return of_job
+
+
+def reports_crossed(wildcards):
+    """Reports of the groups of those layers."""
+    return reports_of_places([(wildcards.model, layer) for _, layer in crossed(wildcards)])
+
+
+def embedding_distances(wildcards):
+    """Distances of Net2Vec's embedding spaces, where some layer that is compared has one."""
+    learned = [list(place) for place in places_learned(wildcards)]
+    shared = [place for place in places_compared(wildcards) if place in learned]
+    return [f"<results>/net2vec/{wildcards.dataset}/distances.parquet"] if len(shared) > 1 else []
+
+
+def responses_of(wildcards):
+    """What a model's answers owe to concepts, where it was asked."""
+    asked = (wildcards.dataset, wildcards.model) in study.answering()
+    return [f"<results>/similarity/{wildcards.dataset}/{wildcards.model}_responses.parquet"] if asked else []
+
+
 def reports_until(wildcards):
     """Model reports of the layers that a model's are compared with: where in their models they stand."""
     return reports_of_places(places_until(wildcards))
@@ -422,10 +456,12 @@ def net2vec_figures(wildcards):
 def similarity_tables(wildcards):
     joined = [f"<results>/similarity/{dataset}/summary.parquet" for dataset in study.compared_datasets()]
     answers = [f"<results>/similarity/{dataset}/{model}_responses.parquet" for dataset, model in study.answering()]
-    return joined + answers
+    across = [f"<results>/similarity/across/{model}.parquet" for model in study.crossed_models()]
+    return joined + answers + across
 
 
 def similarity_figures(wildcards):
     models = [f"<results>/figures/similarity/{dataset}/{model}" for dataset, model in study.compared_models()]
     joined = [f"<results>/figures/similarity/{dataset}/models" for dataset in study.compared_datasets()]
-    return models + joined
+    across = [f"<results>/figures/similarity/across/{model}" for model in study.crossed_models()]
+    return models + joined + across

@@ -8,8 +8,12 @@ from conceptatlas import costs
 from conceptatlas.datasets.index import format_of
 
 
+def images_in(dataset):
+    return study.datasets[dataset]["n_images"] or costs.UNKNOWN_IMAGES
+
+
 def images_of(wildcards):
-    return study.datasets[wildcards.dataset]["n_images"] or costs.UNKNOWN_IMAGES
+    return images_in(wildcards.dataset)
 
 
 def images_per_shard(wildcards):
@@ -268,6 +272,26 @@ def comparison_runtime(wildcards):
     n_pairs = len(places_until(wildcards)) * len(layers_compared(wildcards))
     mask_size = study.datasets[wildcards.dataset]["mask_size"]
     seconds = n_pairs * costs.comparison_s(images_of(wildcards), mask_size, study.config["similarity"])
+    return 10 + int(3 * seconds / study.config["dask"]["workers"] / 60)
+
+
+def across_mem_mb(wildcards):
+    """Memory of projecting concepts on the images of other data sets, and of comparing their masks."""
+    section, workers = study.config["similarity"], study.config["dask"]["workers"]
+    masks = [
+        costs.discovered_mb(images_in(dataset), study.datasets[dataset]["mask_size"], section)
+        for dataset, _ in crossed(wildcards)
+    ]
+    return costs.BASE_MB + workers * (500 + 4 * max(masks))
+
+
+def across_runtime(wildcards):
+    """Minutes, for layers of 14 x 14 positions."""
+    section = study.config["similarity"]
+    n_images = {dataset: images_in(dataset) for dataset, _ in crossed(wildcards)}
+    sizes = {dataset: study.datasets[dataset]["mask_size"] for dataset in n_images}
+    n_layers = len(crossed(wildcards)) // len(n_images)
+    seconds = n_layers * costs.across_s(n_images, 196, sizes, section)
     return 10 + int(3 * seconds / study.config["dask"]["workers"] / 60)
 
 

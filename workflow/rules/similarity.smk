@@ -9,14 +9,19 @@ OUTPUTS  <results>/similarity/{dataset}/{model}/{layer}/
            {model}.parquet, _concepts, _sfss, _matrices.h5   the model's layers against its own and all earlier models'
            {model}_responses.parquet                         what a classifier's answer owes to the concepts
            summary.parquet                                   positions between twins, propagation, agreement of measures
-         <results>/figures/similarity/{dataset}/{model}/, .../models/
+         <results>/similarity/across/{model}.parquet, _concepts, _matrices.h5
+                                                             its concepts in one data set against those in another
+         <results>/figures/similarity/{dataset}/{model}/, .../models/, <results>/figures/similarity/across/{model}/
 
 Pairs are made from the files of layers alone: a model at the end of the sheet costs its own layers, one comparison and
 the joins.
 """
 
 COMPARED = "<results>/similarity/{dataset}/{model}/{layer}"
+SHOWN_PAIRS = ("concepts", "simple_concepts", "scatter_pairs")
+"""Keys of the config section that only figures depend on."""
 PAIRS = "<results>/similarity/{dataset}/{model}"
+ACROSS = "<results>/similarity/across/{model}"
 
 
 rule discover_concepts:
@@ -204,6 +209,7 @@ rule join_similarity:
         concept_tables=compared_on_dataset("_concepts.parquet"),
         sfss_tables=compared_on_dataset("_sfss.parquet"),
         profile_tables=compared_layers_of_dataset("profiles.parquet"),
+        distances=embedding_distances,
         reports=reports_of_dataset,
     output:
         summary="<results>/similarity/{dataset}/summary.parquet",
@@ -223,7 +229,7 @@ rule join_similarity:
         dataset=lambda wildcards: wildcards.dataset,
         places=places_compared,
         twins=twins_compared,
-        options=pick(study.config["similarity"], ("n_permutations",)),
+        options=pick(study.config["similarity"], ("n_permutations", "confidence")),
         seed=study.config["seed"],
     script:
         "../scripts/join_similarity.py"
@@ -238,6 +244,7 @@ rule plot_similarity:
         pairs=f"{PAIRS}.parquet",
         concept_pairs=f"{PAIRS}_concepts.parquet",
         matrices=f"{PAIRS}_matrices.h5",
+        responses=responses_of,
     output:
         folder=directory("<results>/figures/similarity/{dataset}/{model}"),
     log:
@@ -269,6 +276,8 @@ rule plot_similarity_models:
         sfss_tables=compared_on_dataset("_sfss.parquet"),
         matrices=compared_on_dataset("_matrices.h5"),
         profile_tables=compared_layers_of_dataset("profiles.parquet"),
+        profiles_h5=compared_layers_of_dataset("profiles.h5"),
+        distances=embedding_distances,
         discovered_h5=compared_layers_of_dataset("discovered.h5"),
         examples=compared_layers_of_dataset("discovered_examples.h5"),
         summary="<results>/similarity/{dataset}/summary.parquet",
@@ -290,7 +299,71 @@ rule plot_similarity_models:
         code=code_of("plot_similarity_models"),
         dataset=lambda wildcards: wildcards.dataset,
         places=places_compared,
-        options=study.config["figures"] | pick(study.config["similarity"], ("concepts", "simple_concepts")),
+        options=study.config["figures"] | pick(study.config["similarity"], SHOWN_PAIRS),
         embed_images=may_embed,
     script:
         "../scripts/plot_similarity_models.py"
+
+
+rule compare_datasets:
+    input:
+        shards=ancient(crossed_files(STORES)),
+        manifests=crossed_files(MANIFESTS),
+        annotations=ancient(crossed_files(ANNOTATIONS)),
+        dataset=crossed_files("<results>/datasets/{dataset}/dataset.json"),
+        index=ancient(crossed_files("<results>/datasets/{dataset}/index.parquet")),
+        reports=reports_crossed,
+        tables=crossed_files(f"{COMPARED}/discovered.parquet"),
+        discovered=crossed_files(f"{COMPARED}/discovered.h5"),
+    output:
+        table=f"{ACROSS}.parquet",
+        concept_pairs=f"{ACROSS}_concepts.parquet",
+        matrices=f"{ACROSS}_matrices.h5",
+    log:
+        "<logs>/compare_datasets/{model}.log",
+    benchmark:
+        "<benchmarks>/compare_datasets/{model}.tsv"
+    retries: study.config["retries_inside_job"]
+    conda:
+        "../../envs/cpu.yaml"
+    threads: study.config["dask"]["workers"]
+    resources:
+        mem_mb=grow(across_mem_mb),
+        runtime=across_runtime,
+    params:
+        code=code_of("compare_datasets"),
+        model=lambda wildcards: wildcards.model,
+        places=places_crossed,
+        options=pick(study.config["similarity"], ("n_permutations", "n_bootstrap", "confidence")),
+        geometry=study.config["geometry"],
+        seed=study.config["seed"],
+    script:
+        "../scripts/compare_datasets.py"
+
+
+rule plot_compared_datasets:
+    input:
+        table=f"{ACROSS}.parquet",
+        concept_pairs=f"{ACROSS}_concepts.parquet",
+        matrices=f"{ACROSS}_matrices.h5",
+        examples=crossed_files(f"{COMPARED}/discovered_examples.h5"),
+    output:
+        folder=directory("<results>/figures/similarity/across/{model}"),
+    log:
+        "<logs>/plot_compared_datasets/{model}.log",
+    benchmark:
+        "<benchmarks>/plot_compared_datasets/{model}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=30,
+    params:
+        code=code_of("plot_compared_datasets"),
+        model=lambda wildcards: wildcards.model,
+        places=crossed,
+        options=study.config["figures"],
+        embed_images=may_embed_all,
+    script:
+        "../scripts/plot_compared_datasets.py"

@@ -14,6 +14,7 @@ def main() -> None:
             places=with_depths(snakemake.params.places, list(snakemake.input.reports)),
             **{name: list(snakemake.input[name]) for name in LISTS},
             **{name: snakemake.params[name] for name in OPTIONS},
+            distances=next(iter(snakemake.input.distances), None),
             out=snakemake.output.summary,
         )
 

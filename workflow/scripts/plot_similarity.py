@@ -14,6 +14,7 @@ def main() -> None:
             **{name: list(snakemake.input[name]) for name in LISTS},
             **{name: snakemake.input[name] for name in FILES},
             **{name: snakemake.params[name] for name in OPTIONS},
+            responses=next(iter(snakemake.input.responses), None),
             folder=snakemake.output.folder,
         )
 

@@ -5,7 +5,7 @@ from conceptatlas.jobs import job
 from conceptatlas.similarity.placing import with_depths
 
 TABLES = ("tables", "concept_tables", "sfss_tables", "profile_tables")
-LISTS = (*TABLES, "matrices", "discovered_h5", "examples")
+LISTS = (*TABLES, "matrices", "profiles_h5", "discovered_h5", "examples")
 OPTIONS = ("dataset", "options", "embed_images")
 
 
@@ -15,6 +15,7 @@ def main() -> None:
             places=with_depths(snakemake.params.places, list(snakemake.input.reports)),
             **{name: list(snakemake.input[name]) for name in LISTS},
             summary=snakemake.input.summary,
+            distances=next(iter(snakemake.input.distances), None),
             **{name: snakemake.params[name] for name in OPTIONS},
             folder=snakemake.output.folder,
         )

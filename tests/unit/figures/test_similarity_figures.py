@@ -45,6 +45,7 @@ from conceptatlas.figures.similarity_simple import recognising_layers, shares_of
 from conceptatlas.figures.similarity_twins import floor_to_ceiling, similarities, twins_in
 from conceptatlas.files import read_json
 from conceptatlas.similarity.positions import both_ways
+from conceptatlas.similarity.response_tables import RESPONSE_COLUMNS
 from conceptatlas.tables import Column, write_table
 from tiny_similarity_figures import (
     NAN,
@@ -52,16 +53,22 @@ from tiny_similarity_figures import (
     concept_pair_row,
     concept_pairs_table,
     discovered_table,
+    distance_row,
     fact_row,
     pair_row,
     pairs_table,
     profile_row,
     profiles_table,
+    response_row,
     sfss_table,
     summary_table,
+    table_of_responses,
+    tcav_row,
+    write_distances,
     write_examples_file,
     write_masks_file,
     write_matrices_file,
+    write_profiles_file,
 )
 from tiny_tables import HOSTILE, words
 
@@ -505,12 +512,17 @@ def study(
     pairs = pairs[(pairs["layer_a"] == "conv1") & (pairs["layer_b"] == "conv1")]
     pairs = pairs[~pairs["measure"].isin(["correspondence"])]
     models = ("a_net", "b_net")
+    sfss = [
+        {"dataset": "toy", "model_a": "a_net", "layer_a": "conv1", "model_b": "b_net", "layer_b": "conv1",
+         "concept_index": 0, "concept": "c0", "r": 0.5, "n_images": 8, "correlation": "pearson"}
+    ]  # fmt: skip
     matrices = {"a_net": {}, "b_net": {("a_net", "conv1", "conv1"): np.ones((2, 3, 3)) / 2}}
     return {
         "places": [list(A1), list(B1)],
         "tables": [write(f"{m}.parquet", pairs[pairs["model_b"] == m]) for m in models],
         "concept_tables": [write(f"{m}_c.parquet", concept_pairs[concept_pairs["model_b"] == m]) for m in models],
-        "sfss_tables": [write(f"{m}_s.parquet", sfss_table([])) for m in models],
+        "sfss_tables": [write(f"{m}_s.parquet", sfss_table(sfss if m == "b_net" else [])) for m in models],
+        "profiles_h5": [str(write_profiles_file(tmp_path / f"{m}_p.h5", m, "conv1")) for m in models],
         "profile_tables": [write(f"{m}_p.parquet", profiles_of("conv1", 0.9, 0.7).assign(model=m)) for m in models],
         "summary": write("summary.parquet", summary_table(rows)),
         "matrices": [str(write_matrices_file(tmp_path / f"{m}_m.h5", matrices[m])) for m in models],
@@ -528,13 +540,27 @@ def test_job_of_a_data_set_lists_its_figures(tmp_path: Path, study: dict[str, An
     assert names == {name for name in SHOWS if not name.startswith("layer_matrix")} | {
         f"layer_matrix_{m}" for m in ("cka", "sfss", "ucs", "one_to_one", "regression")
     }
+    distances = write_distances(tmp_path, distance_row("a_net/conv1", "b_net/conv1", 0.1))
+    plot_similarity_models(dataset="toy", folder=tmp_path / "net2vec", options=OPTIONS, distances=distances, **of_job)
+    more = {entry["figure"] for entry in read_json(tmp_path / "net2vec" / "figures.json")["figures"]}
+    assert more - names == {"layer_matrix_net2vec_segmentation"}
     for entry in listed_figures:
         assert all((tmp_path / "out" / name).stat().st_size > 0 for name in entry["files"])
     assert (tmp_path / "out" / "layer_matrix_ucs~2.png").exists()
 
 
 def test_job_of_a_data_set_does_without_what_is_off(tmp_path: Path, study: dict[str, Any]) -> None:
-    empty = study | {name: [] for name in ("concept_tables", "profile_tables", "matrices", "discovered_h5", "examples")}
+    empty = study | {
+        name: []
+        for name in (
+            "concept_tables",
+            "profile_tables",
+            "profiles_h5",
+            "matrices",
+            "discovered_h5",
+            "examples",
+        )
+    }
     of_job = {name: value for name, value in empty.items() if name != "discovered"}
     plot_similarity_models(dataset="toy", folder=tmp_path / "out", options=OPTIONS, **of_job)
     names = {entry["figure"] for entry in read_json(tmp_path / "out" / "figures.json")["figures"]}
@@ -556,6 +582,13 @@ def test_job_of_a_model_writes_galleries_and_recognised_concepts(tmp_path: Path,
     names = [entry["figure"] for entry in read_json(tmp_path / "out" / "figures.json")["figures"]]
     assert set(names) == {"recognised", "concepts", "robustness", "layers_ucs", "layers_sfss", "layers_cka"}
     assert (tmp_path / "out" / "concepts_conv1.png").exists()
+    answers = table_of_responses(tcav_row("sky", 3, 0.9, 0.01), response_row("all", score_error=0.2))
+    write_table(tmp_path / "r.parquet", answers, columns=RESPONSE_COLUMNS)
+    plot_similarity(folder=tmp_path / "answers", profiles=[], responses=tmp_path / "r.parquet", **files, **one)
+    found = read_json(tmp_path / "answers" / "figures.json")["figures"]
+    assert [(entry["figure"], entry["layer"]) for entry in found][-2:] == [
+        ("layer_fidelity", ""), ("tcav_scores", "conv1"),
+    ]  # fmt: skip
     plot_similarity(folder=tmp_path / "off", profiles=[], **{name: [] for name in files}, **one)
     assert "concepts" not in str(read_json(tmp_path / "off" / "figures.json")["figures"][0]["figure"])
     with pytest.raises(ValueError, match="a_net on toy: 1 layers, but 2 profiles"):

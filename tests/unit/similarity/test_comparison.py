@@ -269,7 +269,7 @@ def test_the_comparisons_of_all_models_join(study, second, tmp_path):
         dataset="d", tables=[one.files["table"] for one in (first, second)],
         concept_tables=[one.files["concept_pairs"] for one in (first, second)],
         sfss_tables=[one.files["sfss_pairs"] for one in (first, second)], profile_tables=[], places=study.places,
-        twins=[], out=tmp_path / "summary.parquet", options={"n_permutations": 19}, seed=0,
+        twins=[], out=tmp_path / "summary.parquet", options={"n_permutations": 19, "confidence": 0.95}, seed=0,
     )  # fmt: skip
     summary = read_table(tmp_path / "summary.parquet")
     alone = summary[summary["fact"] == "only_in_one"]

@@ -229,7 +229,7 @@ def test_the_job_writes_every_fact(tmp_path):
     given = {
         "dataset": "d", "tables": [tmp_path / "m.parquet"], "concept_tables": [tmp_path / "c.parquet"],
         "sfss_tables": [], "places": PLACES, "twins": TWINS, "out": tmp_path / "summary.parquet",
-        "options": {"n_permutations": 19}, "seed": 0,
+        "options": {"n_permutations": 19, "confidence": 0.95}, "seed": 0,
     }  # fmt: skip
     join_similarity(**given, profile_tables=[tmp_path / "p.parquet"] * len(PLACES))
     found = read_table(tmp_path / "summary.parquet")

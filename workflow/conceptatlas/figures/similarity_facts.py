@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 
 from conceptatlas.figures.facts import sentences
 from conceptatlas.figures.style import count, number, plain
-from conceptatlas.similarity.pair_tables import DIRECTED, MEASURES
+from conceptatlas.similarity.pair_tables import DIRECTED, EMBEDDING_MEASURES, MEASURES
 from conceptatlas.tables import records
 
 Array = np.ndarray[Any, Any]
@@ -41,6 +41,8 @@ WORDS = {
     "regression_ab": "regression a to b",
     "regression_ba": "regression b to a",
     REGRESSION: "regression",
+    "net2vec_segmentation": "Net2Vec, segmentation",
+    "net2vec_classification": "Net2Vec, classification",
 }
 UCS = "UCS: mean over test images of the IoU of two concept masks, images where both are empty left out"
 
@@ -153,9 +155,13 @@ def images_sentence(pairs: pd.DataFrame) -> str:
     """Data set and test images behind a table of pairs."""
     if not len(pairs):
         return ""
-    n = sorted({int(n) for n in pairs["n_images"].dropna()} - {0})
+    own = pairs[~pairs["measure"].isin(list(EMBEDDING_MEASURES))] if "measure" in pairs else pairs
+    place = f"Data set {plain(pairs['dataset'].iloc[0])}"
+    if not len(own):  # embeddings of concepts: over training images, by Net2Vec
+        return place
+    n = sorted({int(n) for n in own["n_images"].dropna()} - {0})
     words = count(n[-1], "test image") if n else "no test image"
-    return f"Data set {plain(pairs['dataset'].iloc[0])}, n = {'up to ' if len(n) > 1 else ''}{words}"
+    return f"{place}, n = {'up to ' if len(n) > 1 else ''}{words}"
 
 
 def null_sentence(rows: pd.DataFrame) -> str:
@@ -166,8 +172,10 @@ def null_sentence(rows: pd.DataFrame) -> str:
         return "No null: no images were shuffled"
     above = float((judged["value"] > judged["null_high"]).mean())
     fewest = int(judged["n_permutations"].min())
+    embedded = "measure" in judged and judged["measure"].isin(list(EMBEDDING_MEASURES)).all()
+    what = "concepts of one layer permuted" if embedded else "images of one layer shuffled"
     return (
-        f"Null: images of one layer shuffled, R = {fewest:,}; above its 95 % point {above * 100:.0f} % of "
+        f"Null: {what}, R = {fewest:,}; above its 95 % point {above * 100:.0f} % of "
         f"{count(len(judged), 'pair')} of different layers, mean of the null {number(judged['null_mean'].mean())}"
     )
 

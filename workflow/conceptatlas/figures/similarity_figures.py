@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from conceptatlas.figures.similarity_facts import Kind, kinds_of, places_of
 from conceptatlas.figures.similarity_layers import layer_matrix
 from conceptatlas.figures.similarity_reading import read_concept_pictures
 from conceptatlas.figures.similarity_recognised import n_recognised_pages, recognised
+from conceptatlas.figures.similarity_responses import layer_fidelity, tcav_scores
 from conceptatlas.figures.similarity_robustness import robustness
+from conceptatlas.similarity.response_tables import TCAV
 from conceptatlas.tables import read_table
 
 OWN_MEASURES = ("ucs", "sfss", "cka")
@@ -25,6 +28,8 @@ SHOWS = {
     "layers_sfss": "similarity of the model's own layers: SFSS",
     "layers_cka": "similarity of the model's own layers: CKA",
     "robustness": "layers and concepts by the change of UCS from the first threshold to the last",
+    "tcav_scores": "share of a class's images whose score rises along a concept's vector (TCAV), after correction",
+    "layer_fidelity": "what is left of the model's answers when layers are replaced by their concepts",
 }
 
 
@@ -43,6 +48,7 @@ def plot_similarity(
     folder: str | Path,
     options: dict[str, Any],
     embed_images: bool,
+    responses: str | Path | None = None,
 ) -> None:
     """Write the figures of a model's layers into a folder, and ``figures.json`` that lists them.
 
@@ -54,6 +60,7 @@ def plot_similarity(
         data set.
     options : config section `figures` (dpi, formats); with `concepts` the names of concepts that are always shown.
     embed_images : whether pictures of the data set may be shown; otherwise galleries show the masks alone.
+    responses : {model}_responses.parquet, for a model whose answers were asked for.
 
     Raises
     ------
@@ -70,7 +77,16 @@ def plot_similarity(
         dataset, model, layers, files, own_pairs(read_table(pairs), model), own_pairs(read_table(concept_pairs), model),
         concepts=list(options.get("concepts", [])), embed_images=embed_images,
     )  # fmt: skip
-    write_figures(drawn, folder, dataset=dataset, model=model, shows=SHOWS, options=options)
+    answers = [] if responses is None else _answers(read_table(responses), model, layers)
+    write_figures(itertools.chain(drawn, answers), folder, dataset=dataset, model=model, shows=SHOWS, options=options)
+
+
+def _answers(table: pd.DataFrame, model: str, layers: list[str]) -> Iterator[Drawn]:
+    """What the model's answers owe to concepts: by layer, then concepts and classes of every layer."""
+    if (table["kind"] != TCAV).any():
+        yield Drawn("layer_fidelity", "", 1, layer_fidelity(table, model=model, layers=layers))
+    for layer in layers if (table["kind"] == TCAV).any() else []:
+        yield Drawn("tcav_scores", layer, 1, tcav_scores(table, model=model, layer=layer))
 
 
 def own_pairs(table: pd.DataFrame, model: str) -> pd.DataFrame:

@@ -30,9 +30,14 @@ from conceptatlas.figures.similarity_only_one_examples import models_with_own, o
 from conceptatlas.figures.similarity_propagation import propagation
 from conceptatlas.figures.similarity_reading import read_concept_matrix
 from conceptatlas.figures.similarity_robustness import robustness
+from conceptatlas.figures.similarity_scatter import MOST_PAIRS, pairs_to_draw, profile_scatter
+from conceptatlas.figures.similarity_sfss import MOST_PAIRS as MOST_LINES
+from conceptatlas.figures.similarity_sfss import concept_distribution
 from conceptatlas.figures.similarity_simple import recognising_layers, simple_against_complex
 from conceptatlas.figures.similarity_twins import floor_to_ceiling
+from conceptatlas.similarity.embeddings import embedding_pairs
 from conceptatlas.similarity.pair_tables import DIRECTED, MEASURES
+from conceptatlas.similarity.profile_files import read_profiles
 from conceptatlas.tables import read_table
 
 DRAWN_MEASURES = (*(measure for measure in MEASURES if measure not in DIRECTED), REGRESSION)
@@ -41,6 +46,8 @@ SHOWS = {
     "similarity_by_depth": "every measure against the difference in relative depth, within and between models",
     "floor_to_ceiling": "every measure between the random twin and the other-seed twin",
     "measure_agreement": "rank correlation of every two measures over pairs of layers",
+    "concept_distribution": "SFSS of every concept for pairs of layers, with the mean over them",
+    "profile_scatter": "cosines of images with a concept's vectors in two layers against each other",
     "propagation": "mean SFSS of consecutive layers of every model, and every step",
     "recognising_layers": "in how many layers of every model a concept is recognised, and at which depths",
     "simple_against_complex": "share of recognised concepts by depth, simple ones and others",
@@ -53,10 +60,12 @@ SHOWS = {
 
 
 class _Files(NamedTuple):
-    """matrices : by model. layers : (model, layer) -> its files; empty where discovery is off."""
+    """matrices : by model. layers : (model, layer) -> its files; empty where discovery is off. profiles : (model,
+    layer) -> profiles.h5."""
 
     matrices: dict[str, str]
     layers: dict[tuple[str, str], LayerFiles]
+    profiles: dict[tuple[str, str], str]
 
 
 def plot_similarity_models(
@@ -71,6 +80,8 @@ def plot_similarity_models(
     folder: str | Path,
     options: dict[str, Any],
     matrices: Sequence[str] = (),
+    profiles_h5: Sequence[str] = (),
+    distances: str | Path | None = None,
     discovered_h5: Sequence[str] = (),
     examples: Sequence[str] = (),
     embed_images: bool = False,
@@ -80,10 +91,12 @@ def plot_similarity_models(
     Parameters
     ----------
     tables, concept_tables, sfss_tables, matrices : of compare_models, one a model, in the order of the sheet.
-    profile_tables, discovered_h5, examples : one a layer, in the order of `places`; empty where an analysis is off.
-        Without the last two and `matrices` there are no views of single concepts of two models.
-    places : [model, layer, relative depth] of all layers. summary : summary.parquet.
-    options : config section `figures` (dpi, formats), with `concepts` and `simple_concepts` of section `similarity`.
+    profile_tables, profiles_h5, discovered_h5, examples : one a layer, in the order of `places`; empty where an
+        analysis is off. Without the last two and `matrices` there are no views of single concepts of two models.
+    places : [model, layer, relative depth] of all layers. summary : summary.parquet. distances : distances.parquet of
+        Net2Vec's embedding spaces, where the study has them.
+    options : config section `figures` (dpi, formats), with `concepts`, `simple_concepts` and `scatter_pairs` of section
+        `similarity`.
     embed_images : whether pictures of the data set may be shown; otherwise galleries show the masks alone.
 
     Raises
@@ -93,7 +106,12 @@ def plot_similarity_models(
     """
     layers = places_of(places)
     models = models_of(layers)
-    per_layer = {"profile_tables": profile_tables, "discovered_h5": discovered_h5, "examples": examples}
+    per_layer = {
+        "profile_tables": profile_tables,
+        "profiles_h5": profiles_h5,
+        "discovered_h5": discovered_h5,
+        "examples": examples,
+    }
     wrong = [f"{len(paths)} {name}" for name, paths in per_layer.items() if len(paths) not in (0, len(layers))]
     per_model = {"tables": tables, "concept_tables": concept_tables, "matrices": matrices}
     wrong += [f"{len(paths)} {name}" for name, paths in per_model.items() if len(paths) not in (0, len(models))]
@@ -106,12 +124,15 @@ def plot_similarity_models(
     files = _Files(
         dict(zip(models, map(str, matrices), strict=False)),
         dict(zip([(place.model, place.layer) for place in layers], of_layers, strict=False)),
+        dict(zip([(place.model, place.layer) for place in layers], map(str, profiles_h5), strict=False)),
     )
     pairs, concept_pairs = joined(map(read_table, tables)), joined(map(read_table, concept_tables))
     profiles = joined(
         read_table(path).assign(depth=place.depth) for path, place in zip(profile_tables, layers, strict=False)
     )
-    drawn = _figures(pairs, concept_pairs, profiles, read_table(summary), layers, files, options, embed_images)
+    pairs = joined([pairs, embedding_pairs(distances, places)])
+    sfss = joined(map(read_table, sfss_tables))
+    drawn = _figures(pairs, concept_pairs, profiles, sfss, read_table(summary), layers, files, options, embed_images)
     write_figures(drawn, folder, dataset=dataset, model="", shows=SHOWS, options=options)
 
 
@@ -119,6 +140,7 @@ def _figures(
     pairs: pd.DataFrame,
     concept_pairs: pd.DataFrame,
     profiles: pd.DataFrame,
+    sfss: pd.DataFrame,
     summary: pd.DataFrame,
     places: list[Place],
     files: _Files,
@@ -136,6 +158,7 @@ def _figures(
     yield Drawn("measure_agreement", "", 1, measure_agreement(summary))
     if len(profiles):
         concepts, simple = list(options.get("concepts", [])), list(options.get("simple_concepts", []))
+        yield from _profiles(sfss, pairs, places, files, concepts, options.get("scatter_pairs"))
         yield Drawn("propagation", "", 1, propagation(summary, pairs, places))
         yield Drawn("recognising_layers", "", 1, recognising_layers(summary, places, concepts=concepts))
         if simple:
@@ -149,6 +172,24 @@ def _figures(
             yield Drawn("only_one_examples", "", page, figure)
         for page, pair in enumerate(chosen_pairs(pairs, places), start=1):
             yield from _concepts(pair, page, concept_pairs, files, embed_images=embed_images)
+
+
+def _profiles(
+    sfss: pd.DataFrame,
+    pairs: pd.DataFrame,
+    places: list[Place],
+    files: _Files,
+    concepts: list[str],
+    named: list[list[str]] | None,
+) -> Iterator[Drawn]:
+    """SFSS concept by concept: over pairs of layers, and image by image where the profiles are given."""
+    lines = pairs_to_draw(places, None, most=MOST_LINES)
+    chosen = pairs_to_draw(places, named, most=MOST_PAIRS)
+    lines = list(dict.fromkeys([*(chosen if named else []), *lines]))
+    yield Drawn("concept_distribution", "", 1, concept_distribution(sfss, pairs, chosen=lines))
+    for page, pair in enumerate(chosen if files.profiles and len(sfss) else [], start=1):
+        a, b = (read_profiles(files.profiles[place.model, place.layer]) for place in pair)
+        yield Drawn("profile_scatter", "", page, profile_scatter(sfss, pair=pair, a=a, b=b, concepts=concepts))
 
 
 def _concepts(

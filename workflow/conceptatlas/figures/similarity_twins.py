@@ -24,11 +24,13 @@ from conceptatlas.figures.similarity_facts import (
     rows_of,
 )
 from conceptatlas.figures.style import INK, OTHER, empty_figure, grid, head, new_figure, plain, styled
+from conceptatlas.similarity.pair_tables import EMBEDDING_MEASURES
 from conceptatlas.similarity.positions import both_ways
 
 Array = np.ndarray[Any, Any]
 
-MEASURES_SHOWN = ("ucs", "correspondence", "sfss", "cka", "rsa", "procrustes", "regression_ab")
+MEASURES_SHOWN = ("ucs", "correspondence", "sfss", "cka", "rsa", "procrustes", "regression_ab",
+                  *EMBEDDING_MEASURES)  # fmt: skip
 CEILING = "#222222"
 ROW = 0.26  # inches
 COLUMNS = 3

@@ -4,7 +4,7 @@ Source: Kim et al. 2018 (TCAV) for linear classifiers; Haufe et al. 2014 and Pah
 classifiers minimise the mean loss + alpha / 2 ||w||^2:
 
     sgd_hinge        linear SVM by stochastic gradient descent, alpha 0.01 as in TCAV; up to 1000 passes, tolerance 1e-3
-    logistic         logistic regression to its optimum (L-BFGS)
+    logistic         logistic regression to its optimum (Newton; L-BFGS where both images and features are many)
     mean_difference  mean of the images with the concept less that of those without; the boundary halves the way
     pattern          covariance of every feature with the label, divided by the label's variance. With labels of two
                      values this is the mean difference (cov = p (1 - p) (m1 - m0)): the two agree up to rounding
@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from conceptatlas.naming import unknown
+from conceptatlas.similarity.hinge import fit_hinge
+from conceptatlas.similarity.logistic import fit_logistic, is_small
 
 Array = np.ndarray[Any, Any]
 
@@ -64,25 +66,28 @@ def learn_direction(features: Array, labels: Array, *, classifier: str, alpha: f
         raise ValueError(f"labels of {len(labels)} images are all {bool(labels.all())}; expected images of both kinds")
     if classifier in ("mean_difference", "pattern"):
         return _closed(features, labels, pattern=classifier == "pattern")
-    model = _model(classifier, alpha=alpha, n_images=len(labels), seed=seed)
-    from sklearn.exceptions import ConvergenceWarning
+    if classifier == "sgd_hinge":
+        found = fit_hinge(
+            features, labels, alpha=alpha, tolerance=_HINGE_TOLERANCE, max_passes=MAX_ITERATIONS, seed=seed
+        )
+        return Direction(found.weights, found.bias, found.n_passes < MAX_ITERATIONS)
+    if is_small(*features.shape):
+        return Direction(*fit_logistic(features, labels, alpha=alpha))
+    return _large_logistic(features, labels, alpha=alpha)
 
+
+def _large_logistic(features: Array, labels: Array, *, alpha: float) -> Direction:
+    """Logistic regression by L-BFGS, where neither images nor features are few."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression  # some 0.5 s: only where it is used
+
+    # scikit-learn minimises C sum(loss) + ||w||^2 / 2
+    model = LogisticRegression(C=1 / (alpha * len(labels)), max_iter=MAX_ITERATIONS, tol=_LOGISTIC_TOLERANCE)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # counted in the table instead
         model.fit(features, labels)
     weights = np.asarray(model.coef_[0], dtype=np.float64)
     return Direction(weights, float(model.intercept_[0]), int(np.max(model.n_iter_)) < MAX_ITERATIONS)
-
-
-def _model(classifier: str, *, alpha: float, n_images: int, seed: int) -> Any:
-    from sklearn.linear_model import LogisticRegression, SGDClassifier  # some 0.5 s: only where it is used
-
-    if classifier == "sgd_hinge":
-        return SGDClassifier(
-            loss="hinge", alpha=alpha, max_iter=MAX_ITERATIONS, tol=_HINGE_TOLERANCE, random_state=seed
-        )
-    # scikit-learn minimises C sum(loss) + ||w||^2 / 2
-    return LogisticRegression(C=1 / (alpha * n_images), max_iter=MAX_ITERATIONS, tol=_LOGISTIC_TOLERANCE)
 
 
 def _closed(features: Array, labels: Array, *, pattern: bool) -> Direction:

@@ -17,6 +17,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from conceptatlas.seeds import generator
+from conceptatlas.similarity.embeddings import embedding_pairs
 from conceptatlas.similarity.pair_tables import SUMMARY_COLUMNS, SUMMARY_TYPES, frame_of
 from conceptatlas.similarity.positions import position_rows
 from conceptatlas.tables import read_table, write_table
@@ -46,13 +47,15 @@ def join_similarity(
     out: str | Path,
     options: dict[str, Any],
     seed: int,
+    distances: str | Path | None = None,
 ) -> None:
     """Write summary.parquet of a data set.
 
     tables, concept_tables, sfss_tables : of compare_models, one a model, in the order of the sheet (the means of the
     last stand in `tables`; they are not read). profile_tables : profiles.parquet of each place, or an empty list where
     profiles are off. places : [model, layer, relative depth] of all layers. twins : rows of the sheet of models that
-    are twins: model, twin_of, twin_role. options : n_permutations.
+    are twins: model, twin_of, twin_role. options : n_permutations, confidence. distances : distances.parquet of
+    Net2Vec's embedding spaces, where the study has them: its layers take part (`embeddings`).
 
     Raises
     ------
@@ -61,7 +64,8 @@ def join_similarity(
     """
     if profile_tables and len(profile_tables) != len(places):
         raise ValueError(f"{len(profile_tables)} tables of profiles for {len(places)} layers; expected one a layer")
-    pairs = pd.concat([read_table(path) for path in tables], ignore_index=True)
+    embedded = embedding_pairs(distances, places, confidence=float(options["confidence"]))
+    pairs = pd.concat([*map(read_table, tables), *([embedded] if len(embedded) else [])], ignore_index=True)
     concepts = pd.concat([read_table(path) for path in concept_tables], ignore_index=True)
     profiles = [read_table(path) for path in profile_tables]
     n_permutations = int(options["n_permutations"])

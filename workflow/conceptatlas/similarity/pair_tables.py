@@ -8,6 +8,10 @@ import pandas as pd
 
 from conceptatlas.tables import Column
 
+EMBEDDING_MEASURES = {"net2vec_segmentation": "segmentation", "net2vec_classification": "classification"}
+"""Measures that come from Net2Vec's distances between embedding spaces -> its task. They join the others in
+summary.parquet and in figures; the table of pairs does not hold them."""
+
 MEASURES = {
     "ucs": "mean UCS of matched concepts (Hungarian matching of this threshold's matrix), less its mean under chance",
     "ucs_scaled": "ucs / (1 - its mean under chance): 0 at chance, 1 where matched masks are the same",
@@ -27,6 +31,9 @@ MEASURES = {
     "regression_ab": "share of the variance of b's pooled features that ridge regression explains from a's, on images "
                      "held out; negative where worse than the mean",
     "regression_ba": "the same from b to a",
+    "net2vec_segmentation": "1 - D / its mean where concepts are permuted, D the distance between the cosines of "
+                            "concepts' weights in the two layers (Net2Vec, segmentation): 1 the same, 0 chance",
+    "net2vec_classification": "the same for the weights of Net2Vec's classification",
 }  # fmt: skip
 """What a row of the table of pairs may measure. UCS: mean over test images of the IoU of two concept masks, images
 where both are empty left out."""

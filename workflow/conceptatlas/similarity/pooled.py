@@ -159,7 +159,8 @@ def _procrustes(a: Layer, b: Layer, comparing: Comparing, weights: Array) -> lis
     below = (weights @ left) * (weights @ right)
     resampled = np.divide(weights @ cross, np.sqrt(below), out=np.full(len(below), np.nan), where=below > 0)
     null = procrustes.shuffled(x, y, order) if b_moves else procrustes.shuffled(y, x, order)
-    return [measured("procrustes", value, comparing.limits(resampled, blocks), judge(value, null), **counts)]
+    chance = judge(value - procrustes.ROUNDING, null)
+    return [measured("procrustes", value, comparing.limits(resampled, blocks), chance, **counts)]
 
 
 def _regression(a: Layer, b: Layer, comparing: Comparing, weights: Array) -> list[Measured]:

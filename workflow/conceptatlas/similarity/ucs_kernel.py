@@ -6,7 +6,8 @@ mask is empty and the two agree). IoUs are summed as whole multiples of 2^-32, s
 order of the images.
 
 Cells in both masks: AND and population count over the words that both can have set (between the later of the two first
-set words and the earlier of the two last). A matrix product of unpacked bits is the slower way (benchmarks/RESULTS.md).
+set words and the earlier of the two last). Slower are a matrix product of unpacked bits and, where vectors count by
+look-up, one mask at a time, scalar counts and adders of carries (benchmarks/RESULTS.md).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ IMAGES_AT_ONCE = 4
 S = 112 with 10 concepts."""
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _add_ious(
     a: Array,
     b: Array,
@@ -49,26 +50,64 @@ def _add_ious(
     slot : int64 (draw, image): in draw r image n of a meets image partner[r, n] of b and counts for slot[r, n]. sums,
     defined : int64 (slot, concept of a, concept of b).
     """
+    common = np.zeros(b.shape[1], dtype=np.int64)
+    there = np.zeros(b.shape[1], dtype=np.int64)
     for n in range(first, last):
         for r in range(partner.shape[0]):
             m, s = partner[r, n], slot[r, n]
+            n_there = 0
+            for j in range(b.shape[1]):
+                if area_b[m, j] > 0:
+                    there[n_there] = j
+                    n_there += 1
             for i in range(a.shape[1]):
-                for j in range(b.shape[1]):
-                    total = np.int64(area_a[n, i]) + np.int64(area_b[m, j])
-                    if total == 0:
-                        continue
-                    defined[s, i, j] += 1
-                    begin = max(span_a[n, i, 0], span_b[m, j, 0])
-                    end = min(span_a[n, i, 1], span_b[m, j, 1])
-                    common = np.uint64(0)
-                    if end > begin:
-                        mine, theirs = a[n, i, begin:end], b[m, j, begin:end]  # indices whose sign needs no look
-                        for w in range(mine.shape[0]):
-                            common += popcount(mine[w] & theirs[w])
-                    if common:
-                        # exact: products and unions below 2^52, quotients differ from whole numbers by 1 / union
-                        share = np.float64(np.int64(common)) * 4294967296.0 / np.float64(total - np.int64(common))
-                        sums[s, i, j] += np.int64(share)
+                common[:] = 0
+                if area_a[n, i] > 0:
+                    _count_common(a[n, i], b[m], span_a[n, i], span_b[m], there[:n_there], common)
+                _add_row(np.int64(area_a[n, i]), area_b[m], common, sums[s, i], defined[s, i])
+
+
+@numba.njit(inline="always", error_model="numpy")
+def _count_common(own: Array, others: Array, span: Array, spans: Array, there: Array, common: Array) -> None:
+    """Cells that a mask shares with each of those masks of another layer that are not empty.
+
+    Two at a time: the counts of both run side by side, and a word of `own` is read once for both.
+
+    own : uint64 (word,). others : uint64 (concept, word). span, spans : first and one-past-last word. there : concepts.
+    common : int64 (concept,), written.
+    """
+    n_pairs = there.shape[0] // 2
+    for pair in range(n_pairs):
+        j, k = there[2 * pair], there[2 * pair + 1]
+        begin = max(span[0], min(spans[j, 0], spans[k, 0]))
+        end = min(span[1], max(spans[j, 1], spans[k, 1]))
+        if end > begin:
+            mine = own[begin:end]  # indices whose sign needs no look
+            left, right = others[j, begin:end], others[k, begin:end]
+            in_left, in_right = np.uint64(0), np.uint64(0)
+            for w in range(mine.shape[0]):
+                in_left += popcount(mine[w] & left[w])
+                in_right += popcount(mine[w] & right[w])
+            common[j], common[k] = np.int64(in_left), np.int64(in_right)
+    for at in range(2 * n_pairs, there.shape[0]):
+        j = there[at]
+        begin, end = max(span[0], spans[j, 0]), min(span[1], spans[j, 1])
+        if end > begin:
+            mine, left = own[begin:end], others[j, begin:end]
+            in_left = np.uint64(0)
+            for w in range(mine.shape[0]):
+                in_left += popcount(mine[w] & left[w])
+            common[j] = np.int64(in_left)
+
+
+@numba.njit(inline="always", error_model="numpy")
+def _add_row(area: Any, areas: Array, common: Array, sums: Array, defined: Array) -> None:
+    """Add the IoU of a mask with each of another layer's, all (concept,); without a branch, so that it vectorises."""
+    for j in range(areas.shape[0]):
+        union = area + np.int64(areas[j]) - common[j]
+        defined[j] += np.int64(union > 0)
+        # exact: products and unions below 2^52, quotients differ from whole numbers by 1 / union
+        sums[j] += np.int64(np.float64(common[j]) * 4294967296.0 / np.float64(max(union, 1)))
 
 
 class LayerMasks:
