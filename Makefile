@@ -13,7 +13,9 @@ INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python
 PIN := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 LOCK := $(PIN) --upgrade
-TESTS := tests/unit tests/contracts tests/workflow tests/architecture tests/real
+# Those that run whole studies first, so that no worker ends with one alone; a file stays with one worker.
+TESTS := tests/workflow tests/unit tests/contracts tests/architecture tests/real
+SIDE_BY_SIDE := -n logical --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 CLUSTER_TESTS ?= tests/cluster
 PYTEST_ARGS ?=
 
@@ -35,7 +37,7 @@ install-cluster: $(VENV)/.installed-cluster
 test test-long test-cluster: export OMP_NUM_THREADS := 1
 
 test: $(VENV)/.installed-dev
-	pytest $(TESTS) -m "not long" $(PYTEST_ARGS)
+	pytest $(TESTS) -m "not long" $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 test-long: $(VENV)/.installed-dev
 	pytest tests $(PYTEST_ARGS)
