@@ -227,7 +227,7 @@ def test_every_script_belongs_to_a_rule_and_is_thin() -> None:
 
 def test_the_snakefile_is_a_table_of_contents() -> None:
     text = (REPOSITORY / "Snakefile").read_text()
-    assert text.count("\n") <= 60
+    assert text.count("\n") <= 70
     included = set(re.findall(r'include: "workflow/rules/(\w+)\.smk"', text))
     assert included == {path.stem for path in (REPOSITORY / "workflow" / "rules").glob("*.smk")}
 

@@ -68,7 +68,7 @@ rule count_shard:
         "<logs>/count_shard/{dataset}/{model}/{group}/{shard}.log",
     benchmark:
         "<benchmarks>/count_shard/{dataset}/{model}/{group}/{shard}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/gpu.yaml"
     threads: study.config["extraction"]["inference_threads"]
@@ -109,7 +109,7 @@ rule score_shard:
         "<logs>/score_shard/{dataset}/{model}/{group}/{shard}.log",
     benchmark:
         "<benchmarks>/score_shard/{dataset}/{model}/{group}/{shard}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/gpu.yaml"
     threads: study.config["extraction"]["inference_threads"]

@@ -323,7 +323,7 @@ rule compare_datasets:
         "<logs>/compare_datasets/{model}.log",
     benchmark:
         "<benchmarks>/compare_datasets/{model}.tsv"
-    retries: study.config["retries_inside_job"]
+    retries: RETRIES
     conda:
         "../../envs/cpu.yaml"
     threads: study.config["dask"]["workers"]
