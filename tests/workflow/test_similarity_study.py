@@ -178,7 +178,7 @@ def test_a_model_at_the_end_costs_its_own_layers_one_comparison_and_the_joins(co
         ({"supervised": {"correlation": "spearman"}}, PAIRS | JOINS | DRAWING),
         ({"simple_concepts": ["blue"]}, {"plot_similarity_models": 1}),
         ({"scatter_pairs": [["plain/conv3", "plain/conv5"]]}, {"plot_similarity_models": 1}),
-        ({"responses": {"max_classes": 3}}, ANSWERS),
+        ({"responses": {"max_classes": 3}}, ANSWERS | DRAWING),
         long({"supervised": {"n_repeats": 3}}, {"profile_concepts": 3} | PAIRS | ANSWERS | JOINS | DRAWING),
         long({"reference": {"ridge": 0.01}}, {"measure_geometry": 3} | PAIRS | JOINS | DRAWING),
         long({"n_permutations": 29}, PAIRS | JOINS | DRAWING),
@@ -195,7 +195,7 @@ def test_changed_options_rerun_what_follows(compared: Workspace, change: dict[st
     [
         ("similarity/sfss.py", PAIRS | JOINS | DRAWING),
         long("similarity/factorisation.py", {"discover_concepts": 3} | PAIRS | ANSWERS | JOINS | DRAWING),
-        long("similarity/tcav.py", ANSWERS),
+        long("similarity/tcav.py", ANSWERS | DRAWING),
         long("similarity/joining.py", JOINS),
     ],
 )

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from conceptatlas.figures.facts import sentences
 from conceptatlas.figures.similarity_facts import Place, layer_words, models_of
@@ -138,7 +137,7 @@ def profile_scatter(
         return empty_figure(title, "No concept has an SFSS in this pair of layers: too few images, or no spread.")
     n_rows = -(-len(shown) // COLUMNS)
     n_columns = min(COLUMNS, len(shown))
-    figure = new_figure(max(5.5, 0.6 + 3.0 * n_columns), 2.0 + 2.9 * n_rows)
+    figure = new_figure(max(5.5, 0.6 + 3.0 * n_columns), 2.0 + 3.2 * n_rows)
     axes = figure.subplots(n_rows, n_columns, squeeze=False)
     for ax in axes.flat[len(shown) :]:
         ax.set_axis_off()
@@ -149,15 +148,10 @@ def profile_scatter(
     for column in range(n_columns):
         below = [axes[i, column] for i in range(n_rows) if axes[i, column].axison]
         below[-1].set_xlabel(f"cosine, {layer_words(pair.a.layer)}")
-    handles = [
-        Line2D([], [], marker="o", linestyle="none", color=colour, label=words)
-        for words, colour in (("holds the concept", PRESENT), ("does not", ABSENT))
-    ]
-    figure.legend(handles=handles, loc="outside upper right", ncols=2)
     kind = str(rows["correlation"].iloc[0])
     note = sentences(
         f"Data set {plain(rows['dataset'].iloc[0])}; a point: a test image, by its cosine with the concept's vector in "
-        "either layer; half of the images hold the concept",
+        "either layer; orange: it holds the concept, as half of them do; grey: it does not",
         f"r: {'Spearman' if kind == 'spearman' else 'Pearson'} correlation over all of these images (SFSS of the "
         "concept), then within those that hold it and those that do not: what is left when presence alone is known",
         f"{count(len(shown), 'concept')} of {int(rows['r'].notna().sum()):,}: those named in the config, then evenly "
@@ -172,17 +166,17 @@ def _panel(ax: Axes, points: Points, row: dict[str, Any], why: str) -> None:
         at = points.present == present
         ax.scatter(points.x[at], points.y[at], s=11, color=colour, alpha=0.7, linewidths=0)
     name = plain(row["concept"], width=24)
-    mark = "" if row["recognised"] else ", not recognised in both"
-    ax.set_title(f"{name}{f' ({why})' if why else ''}{mark}", fontsize=SMALL_SIZE + 0.5)
+    ax.set_title(f"{name}{f' ({why})' if why else ''}", pad=34)
     interval = f" [{number(row['r_low'], digits=2)}, {number(row['r_high'], digits=2)}]"
     interval = interval if np.isfinite([row["r_low"], row["r_high"]]).all() else ""
     words = [
-        f"r = {number(row['r'], digits=2)}{interval}",
+        f"r = {number(row['r'], digits=2)}{interval}, n = {int(row['n_images']):,}",
         f"present {number(row['r_present'], digits=2)}, absent {number(row['r_absent'], digits=2)}",
-        f"n = {int(row['n_images']):,}",
+        "" if row["recognised"] else "not recognised in both layers",
     ]
     ax.text(
-        0.02, 0.98, "\n".join(words), transform=ax.transAxes, ha="left", va="top", fontsize=SMALL_SIZE - 0.5,
-        bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1.5},
+        0, 1.015, "\n".join(words), transform=ax.transAxes, ha="left", va="bottom", fontsize=SMALL_SIZE - 0.5,
+        linespacing=1.2,
     )  # fmt: skip
+    ax.locator_params(nbins=5)
     grid(ax, "both")

@@ -85,9 +85,12 @@ def _spans(words: Array, out: Array) -> None:
     for i in range(words.shape[0]):
         for w in range(words.shape[1]):
             if words[i, w]:
-                if out[i, 1] == 0:
-                    out[i, 0] = w
-                out[i, 1] = w + 1
+                out[i, 0] = w
+                break
+        for w in range(words.shape[1], out[i, 0], -1):  # from the end: what lies between is not looked at
+            if words[i, w - 1]:
+                out[i, 1] = w
+                break
 
 
 def word_spans(words: Array) -> Array:

@@ -217,7 +217,7 @@ def _concept_rows(a: LayerOn, b: LayerOn, cosines: Cosines, on: dict[str, PairUc
     for row in rows:
         i, j = int(row["concept_a"]), int(row["concept_b"])
         row["cosine"] = float(cosines.matrix[i, j])
-        row["stability"] = float(min(stability_a[i], stability_b[j]))
+        row["stability"] = float(np.minimum(stability_a[i], stability_b[j]))
     return rows
 
 

@@ -33,7 +33,8 @@ MEASURES = {
     "regression_ba": "the same from b to a",
     "net2vec_segmentation": "1 - D / its mean where concepts are permuted, D the distance between the cosines of "
                             "concepts' weights in the two layers (Net2Vec, segmentation): 1 the same, 0 chance",
-    "net2vec_classification": "the same for the weights of Net2Vec's classification",
+    "net2vec_classification": "1 - D / its mean where concepts are permuted, D the distance between the cosines of "
+                              "concepts' weights in the two layers (Net2Vec, classification): 1 the same, 0 chance",
 }  # fmt: skip
 """What a row of the table of pairs may measure. UCS: mean over test images of the IoU of two concept masks, images
 where both are empty left out."""
