@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kube_runners import Bubblewrap
 from object_storage import free_port, wait_for_port, why_no_storage
 
 HERE = Path(__file__).parent
@@ -65,10 +66,8 @@ def why_no_kubernetes() -> str:
         return "git is not installed; Snakemake collects sources with it"
     if shutil.which("bwrap") is None:
         return "bwrap is not installed (apt-get install bubblewrap)"
-    trial = ["bwrap", "--tmpfs", "/", "--ro-bind", "/usr", "/usr", "--unshare-pid", "--proc", "/proc", "/usr/bin/true"]
-    for name in ("bin", "lib", "lib64"):
-        trial[1:1] = [] if not Path("/", name).exists() else ["--ro-bind-try", f"/{name}", f"/{name}"]
-    done = subprocess.run(trial, capture_output=True, text=True, check=False)
+    trial, env = Bubblewrap().command("trial", {"command": ["true"]}, {}, [])
+    done = subprocess.run(trial, env=env, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else f"bwrap cannot make a sandbox here: {done.stderr.strip()}"
 
 
