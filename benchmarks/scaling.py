@@ -6,7 +6,8 @@
     python benchmarks/scaling.py workers --folder /tmp/scaling --images 1000
 
 `predict` asks the function behind `snakemake preflight` (`conceptatlas.preflight.estimate`): no coefficient stands
-here. `compare` lays a study's preflight.json beside Snakemake's benchmark files (processor time) and the bytes on disk.
+here. `compare` lays what it says of a study that has run beside Snakemake's benchmark files (processor time) and the
+bytes on disk.
 `measure` runs a study on a synthetic Broden (224 pixels, masks of 112 x 112, SqueezeNet with random weights) for every
 number of images, jobs of one thread, and compares. `workers` runs the jobs that use Dask again with one and with two
 workers and prints wall times.
@@ -16,17 +17,17 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from conceptatlas.preflight import estimate
+from conceptatlas.preflight import estimate, study_stages
 from conceptatlas.preflight_table import Machine, Stage, table
 from conceptatlas.validation import read_schema, with_defaults
 
@@ -184,10 +185,22 @@ def folder_mb(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
+def predicted_stages(results: Path) -> list[Stage]:
+    """What `costs.py` says today of a study that has run."""
+    study = yaml.safe_load((results / "run_config.yaml").read_text())
+    study["config"] = with_defaults(study["config"], read_schema(SCHEMAS, "config"))
+    return study_stages(
+        **study,
+        pairs=[(path.parent.name, path.name) for path in sorted((results / "activations").glob("*/*"))],
+        listings=[results / "datasets" / row["dataset"] / "listing.parquet" for row in study["datasets"]],
+        reports=[path for path in sorted((results / "models").glob("*/*.json")) if path.parent.name != "calibration"],
+    )
+
+
 def compared(results: Path) -> list[dict[str, Any]]:
     """Predicted and measured, a row a stage."""
     predicted: dict[str, dict[str, Any]] = {}
-    for stage in json.loads((results / "preflight.json").read_text())["stages"]:
+    for stage in map(asdict, predicted_stages(results)):
         name = "data sets" if stage["stage"].startswith("data set") else stage["stage"].split(" (R")[0]
         own = predicted.setdefault("dissection" if name == "null" else name, {**stage, **dict.fromkeys(SUMS, 0.0)})
         own |= {key: own[key] + stage[key] for key in SUMS} | {"mem_mb": max(own["mem_mb"], stage["mem_mb"])}

@@ -276,6 +276,36 @@ def reasons_to_refuse(
     return reasons
 
 
+def study_stages(
+    *,
+    config: Mapping[str, Any],
+    datasets: Sequence[Row],
+    models: Sequence[Row],
+    layers: Sequence[Row],
+    bases: Sequence[Row],
+    perturbations: Sequence[Row],
+    pairs: Sequence[Sequence[str]],
+    listings: Sequence[str | Path],
+    reports: Sequence[str | Path],
+) -> list[Stage]:
+    """The stages of a study whose images are listed and whose models are checked; arguments as of `check_study`."""
+    n_images = {row["dataset"]: pq.read_metadata(path).num_rows for row, path in zip(datasets, listings, strict=True)}
+    shapes, gmacs = _from_reports(reports)
+    known = {(row["model"], row["layer"]): row for row in layers}
+    extra = [{**known[row["model"], row["layer"]], "store": "none", "basis": row["basis"]} for row in bases]
+    return estimate(
+        config=config,
+        datasets=datasets,
+        models=models,
+        layers=[*layers, *extra],  # other analyses take neither `store: none` nor bases
+        n_images=n_images,
+        shapes=shapes,
+        pairs=[(dataset, model) for dataset, model in pairs],
+        gmacs=gmacs,
+        perturbations=perturbations,
+    )
+
+
 def check_study(
     *,
     config: Mapping[str, Any],
@@ -301,20 +331,16 @@ def check_study(
     ValueError
         with the reasons, if the study cannot fit and `preflight.refuse` is on; `refusal` then holds them too.
     """
-    n_images = {row["dataset"]: pq.read_metadata(path).num_rows for row, path in zip(datasets, listings, strict=True)}
-    shapes, gmacs = _from_reports(reports)
-    known = {(row["model"], row["layer"]): row for row in layers}
-    extra = [{**known[row["model"], row["layer"]], "store": "none", "basis": row["basis"]} for row in bases]
-    stages = estimate(
+    stages = study_stages(
         config=config,
         datasets=datasets,
         models=models,
-        layers=[*layers, *extra],  # other analyses take neither `store: none` nor bases
-        n_images=n_images,
-        shapes=shapes,
-        pairs=[(dataset, model) for dataset, model in pairs],
-        gmacs=gmacs,
+        layers=layers,
+        bases=bases,
         perturbations=perturbations,
+        pairs=pairs,
+        listings=listings,
+        reports=reports,
     )
     limits, results = config["preflight"], Path(out).parent
     machine = this_machine(results, limits)
