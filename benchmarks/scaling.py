@@ -1,31 +1,33 @@
 """The cost model: what `costs.py` predicts for a study, what a study took, and what large ones would take.
 
     python benchmarks/scaling.py predict                                   # Broden x 10 models, a million images x 20
+    python benchmarks/scaling.py compare results/demo
     python benchmarks/scaling.py measure --folder /tmp/scaling --images 250,500,1000
     python benchmarks/scaling.py workers --folder /tmp/scaling --images 1000
 
 `predict` asks the function behind `snakemake preflight` (`conceptatlas.preflight.estimate`): no coefficient stands
-here. `measure` runs a study on a synthetic Broden (224 pixels, masks of 112 x 112, SqueezeNet with random weights) for
-every number of images, jobs of one thread, and compares the study's own preflight.json with Snakemake's
-benchmark files (processor time) and the bytes on disk. `workers` runs the jobs that use Dask again with one and with
-two workers and prints wall times.
+here. `compare` lays what it says of a study that has run beside Snakemake's benchmark files (processor time) and the
+bytes on disk.
+`measure` runs a study on a synthetic Broden (224 pixels, masks of 112 x 112, SqueezeNet with random weights) for every
+number of images, jobs of one thread, and compares. `workers` runs the jobs that use Dask again with one and with two
+workers and prints wall times.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import json
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from conceptatlas.preflight import estimate
+from conceptatlas.preflight import estimate, study_stages
 from conceptatlas.preflight_table import Machine, Stage, table
 from conceptatlas.validation import read_schema, with_defaults
 
@@ -33,17 +35,27 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SCHEMAS = REPOSITORY / "workflow" / "schemas"
 
 STAGES = {
-    "data set broden": (("list_dataset", "frame_images", "index_dataset"), ("datasets",)),
+    "data sets": (("list_dataset", "frame_images", "index_dataset"), ("datasets",)),
     "models": (("check_model", "calibrate_model"), ("models",)),
     "activations": (("extract_activations",), ("activations",)),
     "statistics": (("summarise_layer",), ("statistics",)),
     "further passes": (("count_shard", "score_shard"), ("counted", "scored")),
-    "dissection": (("tally_layer", "dissect_layer"), ("dissection",)),
-    "net2vec": (("learn_segmentation",), ("net2vec",)),
-    "similarity": (("discover_concepts", "profile_concepts", "measure_geometry", "compare_models"), ("similarity",)),
+    "dissection": (("tally_layer", "dissect_layer", "dissect_basis"), ("dissection", "bases")),
+    "rotation": (("rotate_layer",), ("axes",)),
+    "robustness": (("perturb_shard", "measure_robustness"), ("perturbed", "robustness")),
+    "net2vec": (
+        ("learn_segmentation", "learn_classification", "match_words", "relate_concepts", "join_net2vec",
+         "compare_embeddings", "plot_net2vec", "plot_net2vec_models"),
+        ("net2vec", "figures/net2vec"),
+    ),
+    "similarity": (
+        ("discover_concepts", "profile_concepts", "measure_geometry", "compare_models", "respond_to_concepts",
+         "join_similarity", "plot_similarity", "plot_similarity_models"),
+        ("similarity", "figures/similarity"),
+    ),
     "figures": (("plot_dissection",), ("figures/dissection",)),
-}
-"""Stage of the preflight -> its rules, and the folders they write. The null is a part of tally_layer."""
+}  # fmt: skip
+"""Stage of the preflight -> its rules, and the folders they write. The null is a part of the jobs of dissection."""
 
 RESNET = {"layer1": (256, 56, 56), "layer2": (512, 28, 28), "layer3": (1024, 14, 14), "layer4": (2048, 7, 7)}
 RESNET_6 = {"conv1": (64, 112, 112), **RESNET, "layer3_2": (1024, 14, 14)}
@@ -61,6 +73,10 @@ PLANS: dict[str, dict[str, Any]] = {
         "images": 1_000_000, "shards": 100, "models": 20, "layers": RESNET_6, "counts": ("conv1", "layer1", "layer2"),
     },
 }  # fmt: skip
+
+
+SUMS = ("jobs", "seconds", "disk_mb")
+"""What stages of the preflight that are one line here add up."""
 
 
 def config_of(**sections: Any) -> dict[str, Any]:
@@ -169,22 +185,34 @@ def folder_mb(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
+def predicted_stages(results: Path) -> list[Stage]:
+    """What `costs.py` says today of a study that has run."""
+    study = yaml.safe_load((results / "run_config.yaml").read_text())
+    study["config"] = with_defaults(study["config"], read_schema(SCHEMAS, "config"))
+    return study_stages(
+        **study,
+        pairs=[(path.parent.name, path.name) for path in sorted((results / "activations").glob("*/*"))],
+        listings=[results / "datasets" / row["dataset"] / "listing.parquet" for row in study["datasets"]],
+        reports=[path for path in sorted((results / "models").glob("*/*.json")) if path.parent.name != "calibration"],
+    )
+
+
 def compared(results: Path) -> list[dict[str, Any]]:
     """Predicted and measured, a row a stage."""
-    predicted = {stage["stage"]: stage for stage in json.loads((results / "preflight.json").read_text())["stages"]}
-    null = next((stage for name, stage in predicted.items() if name.startswith("null")), None)
-    if null is not None:
-        predicted["dissection"]["seconds"] += null["seconds"]
-        predicted["dissection"]["mem_mb"] = max(predicted["dissection"]["mem_mb"], null["mem_mb"])
+    predicted: dict[str, dict[str, Any]] = {}
+    for stage in map(asdict, predicted_stages(results)):
+        name = "data sets" if stage["stage"].startswith("data set") else stage["stage"].split(" (R")[0]
+        own = predicted.setdefault("dissection" if name == "null" else name, {**stage, **dict.fromkeys(SUMS, 0.0)})
+        own |= {key: own[key] + stage[key] for key in SUMS} | {"mem_mb": max(own["mem_mb"], stage["mem_mb"])}
     rows = []
     for stage, (rules, folders) in STAGES.items():
-        if stage not in predicted:
+        if not predicted.get(stage, {}).get("jobs"):
             continue
         found = [benchmark_of(results, rule) for rule in rules]
         rows.append(
             {
                 "stage": stage,
-                "jobs": (predicted[stage]["jobs"], sum(one[0] for one in found)),
+                "jobs": (int(predicted[stage]["jobs"]), sum(one[0] for one in found)),
                 "seconds": (predicted[stage]["seconds"], sum(one[2] for one in found)),
                 "wall": sum(one[1] for one in found),
                 "mem_mb": (predicted[stage]["mem_mb"], max(one[3] for one in found)),
@@ -242,6 +270,13 @@ TARGETS = {
 """Rules that spread their work over Dask workers -> a file each makes of the last layer."""
 
 
+def compare(options: argparse.Namespace) -> None:
+    """Print what was predicted and what was measured of studies that have run."""
+    for results in options.results:
+        sys.stdout.write(f"\n{results.name} (predicted / measured)\n")
+        print_compared(compared(results))
+
+
 def workers(options: argparse.Namespace) -> None:
     """Run Dask jobs of a study that `measure --keep --learned` left again with one and with two workers."""
     place = options.folder / f"run{options.images.split(',')[-1]}"
@@ -264,7 +299,8 @@ def workers(options: argparse.Namespace) -> None:
 def main() -> None:
     """Predict, measure, or compare workers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["predict", "measure", "workers"])
+    parser.add_argument("what", choices=["predict", "compare", "measure", "workers"])
+    parser.add_argument("results", type=Path, nargs="*", help="results/<study> of studies that have run (compare)")
     parser.add_argument("--folder", type=Path, help="where studies run (measure, workers)")
     parser.add_argument("--images", default="250,500,1000")
     parser.add_argument("--permutations", type=int, default=99)
@@ -275,9 +311,9 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="keep activations")
     parser.add_argument("--rules", default=",".join(TARGETS))
     options = parser.parse_args()
-    if options.what != "predict" and options.folder is None:
+    if options.what in ("measure", "workers") and options.folder is None:
         parser.error("--folder is needed")
-    {"predict": predict, "measure": measure, "workers": workers}[options.what](options)
+    {"predict": predict, "compare": compare, "measure": measure, "workers": workers}[options.what](options)
 
 
 if __name__ == "__main__":

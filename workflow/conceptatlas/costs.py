@@ -48,7 +48,9 @@ SECONDS = {
     "profile_pair": 3e-8,  # a test image of a concept, two layers, a shuffle or a resample
     "compared_figure_layer": 10.0,  # the figures of similarity of a layer
     "figure_layer": 4.0,  # galleries and bars of a layer
-    "start_job": 2.0,  # Python, imports, model
+    "start_job": 2.0,  # Python, imports
+    "start_model": 5.0,  # the same with torch and a network
+    "check_model": 6.0,  # a model checked for a group of layers, or its statistics estimated anew
 }
 """Seconds on one core."""
 
@@ -69,6 +71,12 @@ MOST_CONCEPTS = 1200
 
 ACTIVE_SHARE = 0.45
 """Share of (image, unit) pairs with a value above the threshold at tau = 0.005 (last maps of SqueezeNet)."""
+
+STORED_MASK = 100
+"""Bytes of a packed mask of 112 x 112 on disk, compressed (76 in SqueezeNet's first layer with random weights)."""
+
+HELD_MASK = 1568
+"""Bytes of the same in memory: a bit a pixel (of 1,245 in that layer; empty words at both ends are left out)."""
 
 NULL_UNITS = 8
 """Units at a time that the null of a layer is given memory for."""
@@ -175,14 +183,26 @@ def null_mb(n_images: float, mask_size: int) -> float:
     return (masks + n_images * LABELS_PER_IMAGE * (mask_size**2 / 8 + 40)) / 1e6
 
 
-def masks_mb(n_images: float, n_units: int, n_positions: int, mask_size: int) -> float:
-    """Megabytes of the packed masks of a layer that is not stored: one a (image, unit) with a value above T."""
-    span = min(1568.0, 460.0 * max(1.0, n_positions / 169) ** 0.5)
-    return n_images * n_units * active_share(n_positions) * span * (mask_size / 112) ** 2 / 1e6
+def histogram_mb(n_units: int, n_values: float) -> float:
+    """Megabytes of stored counts of bit patterns: of V values of a unit some 15 sqrt(V) are different, a byte each."""
+    return n_units * 15 * n_values**0.5 / 1e6
+
+
+def pooled_mb(n_images: float, n_units: int) -> float:
+    """Megabytes of each image's maximum and mean."""
+    return n_images * n_units * 8 / 1e6
+
+
+def masks_mb(n_images: float, n_units: int, n_positions: int, mask_size: int, *, packed: int = STORED_MASK) -> float:
+    """Megabytes of the masks of a layer that is not stored: one a (image, unit) with a value above T.
+
+    packed : bytes of a mask at S = 112, `STORED_MASK` on disk, `HELD_MASK` in memory.
+    """
+    return n_images * n_units * active_share(n_positions) * packed * (mask_size / 112) ** 2 / 1e6
 
 
 def active_share(n_positions: int) -> float:
-    """Share of (image, unit) pairs with a value above T: larger maps have more chances to hold one."""
+    """Share of (image, unit) pairs with a value above T: in large maps nearly every one (0.99 at 109 x 109)."""
     return min(1.0, ACTIVE_SHARE * max(1.0, n_positions / 169) ** 0.25)
 
 
@@ -200,7 +220,7 @@ def scoring_s(n_images: float, n_units: int, n_positions: int) -> float:
 def counting_mb(n_images: float, n_units: int, n_positions: int, mask_size: int, n_taus: int) -> float:
     """Megabytes that a second pass over a shard holds of a layer: masks twice while they are sorted, tallies."""
     tallies = n_taus * n_units * MOST_CONCEPTS * 256 / 1e6
-    return 2.2 * masks_mb(n_images, n_units, n_positions, mask_size) + tallies
+    return 2.2 * masks_mb(n_images, n_units, n_positions, mask_size, packed=HELD_MASK) + tallies
 
 
 def scoring_mb(n_units: int, n_labels: int) -> float:

@@ -24,6 +24,7 @@ from conceptatlas import costs
 from conceptatlas.costs import SECONDS
 from conceptatlas.datasets.index import format_of
 from conceptatlas.files import read_json, write_json
+from conceptatlas.models.rows import needs_calibration
 from conceptatlas.preflight_net2vec import net2vec_stage
 from conceptatlas.preflight_passes import passes_stage
 from conceptatlas.preflight_similarity import similarity_stage
@@ -77,13 +78,21 @@ def estimate(
     data = {row["dataset"]: row for row in datasets}
     return [
         *_dataset_stages(data, n_images),
-        Stage("models", len(models), 0, len(models) * 2 * SECONDS["start_job"], costs.BASE_MB + 500, 0.1 * len(models)),
+        _models_stage(models, layers, pairs),
         *_layer_stages(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
         *passes_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
         *_robustness_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}, perturbations),
         *net2vec_stage(config, data, layers, n_images, shapes, pairs),
         *similarity_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
     ]
+
+
+def _models_stage(models: Sequence[Row], layers: Sequence[Row], pairs: Sequence[tuple[str, str]]) -> Stage:
+    """A check a group of layers, and batch-norm statistics of random twins for every data set."""
+    jobs = len({(row["model"], row["group"]) for row in layers})
+    random = {row["model"] for row in models if needs_calibration(row)}
+    jobs += sum(model in random for _, model in pairs)
+    return Stage("models", jobs, 0, jobs * SECONDS["check_model"], costs.BASE_MB + 500, 0.1 * len(models))
 
 
 def _dataset_stages(data: Mapping[str, Row], n_images: Mapping[str, int]) -> list[Stage]:
@@ -123,7 +132,7 @@ def _layer_stages(
         of = total[stage]
         of["jobs"] += jobs
         of["images"] += images
-        of["seconds"] += seconds + jobs * SECONDS["start_job"]
+        of["seconds"] += seconds + jobs * SECONDS["start_model" if stage == "activations" else "start_job"]
         of["disk_mb"] += disk_mb
         of["mem_mb"] = max(of["mem_mb"], mem_mb)
 
@@ -132,7 +141,8 @@ def _layer_stages(
         dissected = is_asked(options, datasets=dataset, models=model)
         size = int(by_model[model]["input_size"] or row["frame_size"])
         own = [layer for layer in layers if layer["model"] == model]
-        groups = {layer["group"] for layer in own}
+        listed = [layer for layer in own if "basis" not in layer]
+        groups = {layer["group"] for layer in listed}
         forward = n * (SECONDS["forward_gmac"] * gmacs[model] if model in gmacs else costs.forward_s(size))
         mem_mb = costs.BASE_MB + 500 + costs.forward_mb(size, config["extraction"]["batch"])
         passes = len(groups)
@@ -140,23 +150,35 @@ def _layer_stages(
         for layer in own:
             units, height, width = shapes[model, layer["layer"]]
             mb = n * units * height * width * (2 if layer["dtype"] == "float16" else 4) / 1e6
-            stored = mb if layer["store"] == "full" else 0.0
-            add("activations", seconds=mb * SECONDS["write_mb"], mem_mb=mem_mb, disk_mb=stored)
-            bits = n * units * (math.ceil(height * width / 8) * (layer["store"] != "counts") + 8) / 1e6
+            values, is_basis = n * height * width, "basis" in layer
+            bits = n * units * math.ceil(height * width / 8) * (layer["store"] == "full") / 1e6
+            if not is_basis:
+                disk_mb = mb * (layer["store"] == "full") + costs.pooled_mb(n, units)
+                disk_mb += row["shards"] * costs.histogram_mb(units, values / row["shards"])
+                add("activations", seconds=mb * SECONDS["write_mb"], mem_mb=mem_mb, disk_mb=disk_mb)
             tables = units * 65536 * 8 / 1e6 + n / row["shards"] * units * 16 / 1e6
             wanted = config["thresholds"]
             tables += costs.refine_mb(
                 layer["dtype"], units, n_taus=len(wanted["taus"]) + 1, definition=wanted["definition"]
             )
-            read_mb = 0.0 if layer["store"] == "counts" else mb
-            add("statistics", jobs=1, seconds=read_mb * SECONDS["summarise_mb"], mem_mb=700 + tables, disk_mb=bits)
-            if layer["store"] != "none" and not dissected:
+            read_mb = mb * (layer["store"] == "full" or is_basis)
+            bits += costs.pooled_mb(n, units) + costs.histogram_mb(units, values)
+            add(
+                "statistics",
+                jobs=int(not is_basis),
+                seconds=read_mb * SECONDS["summarise_mb"],
+                mem_mb=700 + tables,
+                disk_mb=bits * (not is_basis),
+            )
+            if not is_basis and (layer["store"] == "none" or not dissected):
                 continue  # read by another analysis only; rows of bases.tsv are dissected whatever the section says
             scale = (row["mask_size"] / 112) ** 2
             tally = n * units * SECONDS["tally_unit"] * scale + units * SECONDS["dissect_unit"]
             gallery = min(units, options["gallery_units"]) * options["gallery_images"] * costs.frame_mb(112)
             layer_mem = costs.BASE_MB + workers * (200 + units * 2000 * 8 * 2 / 1e6)
-            add("dissection", jobs=2, seconds=tally, mem_mb=layer_mem, disk_mb=gallery + units * 0.02)
+            add(
+                "dissection", jobs=1 if is_basis else 2, seconds=tally, mem_mb=layer_mem, disk_mb=gallery + units * 0.02
+            )
             null = costs.null_s(n, units, row["mask_size"], options["n_permutations"])
             add("null", seconds=null, mem_mb=costs.BASE_MB + workers * (500 + costs.null_mb(n, row["mask_size"])))
             if layer["store"] == "full" and _rotated(config["axes"], dataset, model, layer["layer"]):
@@ -165,7 +187,9 @@ def _layer_stages(
                 turned_mb = costs.rotation_mem_mb(n, layer["dtype"], workers=workers)
                 add("rotation", jobs=1, seconds=turned, mem_mb=turned_mb, disk_mb=0.1)
         if dissected:
-            add("figures", jobs=1, seconds=len(own) * SECONDS["figure_layer"], mem_mb=1000, disk_mb=5.0 * len(own))
+            add(
+                "figures", jobs=1, seconds=len(listed) * SECONDS["figure_layer"], mem_mb=1000, disk_mb=5.0 * len(listed)
+            )
     names = {"null": f"null (R = {options['n_permutations']})"}
     return [Stage(names.get(stage, stage), **values) for stage, values in total.items()]  # type: ignore[arg-type]
 
@@ -212,7 +236,7 @@ def _robustness_stage(
         mem_mb = max(mem_mb, costs.BASE_MB + 500 + costs.forward_mb(size, batch) + kept + 300 * len(own))
     if not jobs:
         return []
-    return [Stage("robustness", jobs, images, seconds + jobs * SECONDS["start_job"], mem_mb, disk_mb)]
+    return [Stage("robustness", jobs, images, seconds + jobs * SECONDS["start_model"], mem_mb, disk_mb)]
 
 
 def _rotated(axes: Mapping[str, Any], dataset: str, model: str, layer: str) -> bool:
@@ -257,6 +281,36 @@ def reasons_to_refuse(
     return reasons
 
 
+def study_stages(
+    *,
+    config: Mapping[str, Any],
+    datasets: Sequence[Row],
+    models: Sequence[Row],
+    layers: Sequence[Row],
+    bases: Sequence[Row],
+    perturbations: Sequence[Row],
+    pairs: Sequence[Sequence[str]],
+    listings: Sequence[str | Path],
+    reports: Sequence[str | Path],
+) -> list[Stage]:
+    """The stages of a study whose images are listed and whose models are checked; arguments as of `check_study`."""
+    n_images = {row["dataset"]: pq.read_metadata(path).num_rows for row, path in zip(datasets, listings, strict=True)}
+    shapes, gmacs = _from_reports(reports)
+    known = {(row["model"], row["layer"]): row for row in layers}
+    extra = [{**known[row["model"], row["layer"]], "store": "none", "basis": row["basis"]} for row in bases]
+    return estimate(
+        config=config,
+        datasets=datasets,
+        models=models,
+        layers=[*layers, *extra],  # other analyses take neither `store: none` nor bases
+        n_images=n_images,
+        shapes=shapes,
+        pairs=[(dataset, model) for dataset, model in pairs],
+        gmacs=gmacs,
+        perturbations=perturbations,
+    )
+
+
 def check_study(
     *,
     config: Mapping[str, Any],
@@ -284,20 +338,16 @@ def check_study(
     ValueError
         with the reasons, if the study cannot fit and `preflight.refuse` is on; `refusal` then holds them too.
     """
-    n_images = {row["dataset"]: pq.read_metadata(path).num_rows for row, path in zip(datasets, listings, strict=True)}
-    shapes, gmacs = _from_reports(reports)
-    known = {(row["model"], row["layer"]): row for row in layers}
-    extra = [{**known[row["model"], row["layer"]], "store": "none"} for row in bases]
-    stages = estimate(
+    stages = study_stages(
         config=config,
         datasets=datasets,
         models=models,
-        layers=[*layers, *extra],
-        n_images=n_images,
-        shapes=shapes,
-        pairs=[(dataset, model) for dataset, model in pairs],
-        gmacs=gmacs,
+        layers=layers,
+        bases=bases,
         perturbations=perturbations,
+        pairs=pairs,
+        listings=listings,
+        reports=reports,
     )
     limits, results = config["preflight"], Path(out).parent
     machine = this_machine(results, limits)

@@ -58,4 +58,4 @@ def passes_stage(
         mem_mb = max(mem_mb, costs.BASE_MB + 500 + costs.forward_mb(size, config["extraction"]["batch"]) + held)
     if not jobs:
         return []
-    return [Stage("further passes", jobs, images, seconds + jobs * SECONDS["start_job"], mem_mb, disk_mb)]
+    return [Stage("further passes", jobs, images, seconds + jobs * SECONDS["start_model"], mem_mb, disk_mb)]
