@@ -16,7 +16,7 @@ PACKAGE = "conceptatlas"
 
 LEVELS = [
     {"naming", "seeds"},
-    {"sheets", "levels", "validation", "costs", "plugins", "progress", "preflight_table", "memory"},
+    {"sheets", "levels", "validation", "costs", "costs_similarity", "plugins", "progress", "preflight_table", "memory"},
     {"files", "bucket", "outside", "tables", "provenance", "parallel", "streaming", "masks", "inference"},
     {"datasets"},
     {"devices", "models"},
@@ -41,6 +41,7 @@ NEIGHBOURS = {
     ("validation", "sheets"),
     ("levels", "sheets"),
     ("costs", "levels"),
+    ("costs_similarity", "costs"),
     ("tables", "files"),
     ("parallel", "files"),
     ("outside", "files"),

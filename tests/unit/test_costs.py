@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conceptatlas import costs
+from conceptatlas import costs, costs_similarity
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECTION: dict[str, Any] = {
@@ -39,7 +39,7 @@ def test_the_page_names_coefficients_that_exist() -> None:
         for word in re.findall(r"`([a-z]+_[a-z]+)`", table)
         if not (REPOSITORY / "workflow" / "scripts" / f"{word}.py").exists()
     }
-    known = {*costs.SECONDS, *vars(costs), "max_cells"}
+    known = {*costs.SECONDS, *vars(costs), *vars(costs_similarity), "max_cells"}
     assert {"forward_gmac", "null_pair", "start_job", "count_value"} <= {*named, "start_job"}
     assert not named - known
 
@@ -53,9 +53,11 @@ def test_masks_take_a_bit_a_pixel_at_most() -> None:
 
 
 def test_pairs_of_images_are_square_up_to_a_batch() -> None:
-    assert costs.paired_images(1000, SECTION) == pytest.approx(300**2)
-    assert costs.paired_images(100_000, SECTION) == pytest.approx(30_000 * 1000)
-    assert costs.geometry_s(200_000, SECTION) == pytest.approx(2 * costs.geometry_s(100_000, SECTION))
+    assert costs_similarity.paired_images(1000, SECTION) == pytest.approx(300**2)
+    assert costs_similarity.paired_images(100_000, SECTION) == pytest.approx(30_000 * 1000)
+    assert costs_similarity.geometry_s(200_000, SECTION) == pytest.approx(
+        2 * costs_similarity.geometry_s(100_000, SECTION)
+    )
 
 
 def test_memory_of_the_null_depends_on_images_only() -> None:

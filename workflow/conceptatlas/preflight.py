@@ -361,12 +361,8 @@ def check_study(
     notes = left_out(config, layers, perturbations)
     for note in notes:
         logger.warning("%s", note)
-    content = {
-        "stages": [asdict(stage) for stage in stages],
-        "machine": asdict(machine),
-        "reasons": reasons,
-        "notes": notes,
-    }
+    listed = [asdict(stage) for stage in stages]
+    content = {"stages": listed, "machine": asdict(machine), "reasons": reasons, "notes": notes}
     Path(refusal).unlink(missing_ok=True)
     if reasons and limits["refuse"]:
         text = "\n".join(["this study does not fit:", *(f"- {reason}" for reason in reasons)])

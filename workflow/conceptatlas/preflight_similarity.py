@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from conceptatlas import costs
+from conceptatlas import costs_similarity as similarity
 from conceptatlas.costs import SECONDS
 from conceptatlas.models.rows import why_no_scores
 from conceptatlas.preflight_table import Stage
@@ -47,14 +48,14 @@ def similarity_stage(
         n, mask_size = n_images[dataset], data[dataset]["mask_size"]
         units, height, width = shapes[row["model"], row["layer"]]
         features = units * (height * width if section["supervised"]["features"] == "flattened" else 1)
-        seconds += costs.discovery_s(n, units, height * width, mask_size, section)
-        seconds += costs.profile_s(n, features, section) + SECONDS["compared_figure_layer"]
-        disk_mb += costs.discovered_mb(n, mask_size, section) + costs.profiles_mb(n, features, section)
-        mem_mb = max(mem_mb, costs.discovery_mem_mb(n, units, height * width, workers=workers))
-        mem_mb = max(mem_mb, costs.profile_mem_mb(n, features, workers=workers))
+        seconds += similarity.discovery_s(n, units, height * width, mask_size, section)
+        seconds += similarity.profile_s(n, features, section) + SECONDS["compared_figure_layer"]
+        disk_mb += similarity.discovered_mb(n, mask_size, section) + similarity.profiles_mb(n, features, section)
+        mem_mb = max(mem_mb, similarity.discovery_mem_mb(n, units, height * width, workers=workers))
+        mem_mb = max(mem_mb, similarity.profile_mem_mb(n, features, workers=workers))
         if measured:
-            seconds += costs.geometry_s(n, section)
-            disk_mb += costs.geometry_mb(n, units, section)
+            seconds += similarity.geometry_s(n, section)
+            disk_mb += similarity.geometry_mb(n, units, section)
     compared = dict.fromkeys((dataset, row["model"]) for dataset, row in asked)
     rows = {row["model"]: row for row in models}
     answering = [two for two in compared if section["responses"]["kinds"] and not why_no_scores(rows[two[1]])]
@@ -62,15 +63,15 @@ def similarity_stage(
         size = int(rows[model]["input_size"] or data[dataset]["frame_size"])
         forward = SECONDS["forward_gmac"] * gmacs[model] if model in gmacs else costs.forward_s(size)
         own = sum((name, row["model"]) == (dataset, model) for name, row in asked)
-        seconds += costs.responses_s(n_images[dataset], forward, own, section)
+        seconds += similarity.responses_s(n_images[dataset], forward, own, section)
         batch = config["extraction"]["batch"]
         mem_mb = max(mem_mb, costs.BASE_MB + 500 + costs.forward_mb(size, batch) + costs.level_mb("fgsm", size, batch))
     datasets = dict.fromkeys(dataset for dataset, _ in compared)
     for dataset in datasets:
         n, mask_size = n_images[dataset], data[dataset]["mask_size"]
         n_layers = sum(name == dataset for name, _ in asked)
-        seconds += n_layers * (n_layers + 1) / 2 * costs.comparison_s(n, mask_size, section)
-        mem_mb = max(mem_mb, costs.comparison_mem_mb(n, mask_size, section, workers=workers))
+        seconds += n_layers * (n_layers + 1) / 2 * similarity.comparison_s(n, mask_size, section)
+        mem_mb = max(mem_mb, similarity.comparison_mem_mb(n, mask_size, section, workers=workers))
     jobs = len(asked) * (2 + measured) + 2 * len(compared) + len(answering) + 2 * len(datasets)
     crossed = 0
     for model in dict.fromkeys(row["model"] for _, row in asked):
@@ -83,7 +84,7 @@ def similarity_stage(
         for layer in dict.fromkeys(row["layer"] for _, row in mine):
             _, height, width = shapes[model, layer]
             of_sets = {dataset: n_images[dataset] for dataset in sets}
-            seconds += costs.across_s(of_sets, height * width, sizes, section) + SECONDS["compared_figure_layer"]
+            seconds += similarity.across_s(of_sets, height * width, sizes, section) + SECONDS["compared_figure_layer"]
     jobs += 2 * crossed
     images = sum(n_images[dataset] for dataset, _ in asked)
     return [Stage("similarity", jobs, images, seconds + jobs * SECONDS["start_job"], mem_mb, disk_mb)]

@@ -4,7 +4,7 @@ INPUTS   the study.
 OUTPUTS  none.
 """
 
-from conceptatlas import costs
+from conceptatlas import costs, costs_similarity
 from conceptatlas.datasets.index import format_of
 
 
@@ -229,49 +229,53 @@ def compared_features():
 
 def discovery_mem_mb(wildcards):
     """Memory of finding the concepts of a layer of 2048 units of 14 x 14 positions."""
-    return costs.discovery_mem_mb(images_of(wildcards), 2048, 196, workers=study.config["dask"]["workers"])
+    return costs_similarity.discovery_mem_mb(images_of(wildcards), 2048, 196, workers=study.config["dask"]["workers"])
 
 
 def discovery_runtime(wildcards):
     """Minutes."""
     mask_size, section = study.datasets[wildcards.dataset]["mask_size"], study.config["similarity"]
-    seconds = costs.discovery_s(images_of(wildcards), 2048, 196, mask_size, section)
+    seconds = costs_similarity.discovery_s(images_of(wildcards), 2048, 196, mask_size, section)
     return 10 + int(3 * seconds / study.config["dask"]["workers"] / 60)
 
 
 def profile_mem_mb(wildcards):
     """Memory of the concept vectors of a layer."""
-    return costs.profile_mem_mb(images_of(wildcards), compared_features(), workers=study.config["dask"]["workers"])
+    return costs_similarity.profile_mem_mb(
+        images_of(wildcards), compared_features(), workers=study.config["dask"]["workers"]
+    )
 
 
 def profile_runtime(wildcards):
     """Minutes."""
-    seconds = costs.profile_s(images_of(wildcards), compared_features(), study.config["similarity"])
+    seconds = costs_similarity.profile_s(images_of(wildcards), compared_features(), study.config["similarity"])
     return 10 + int(3 * seconds / study.config["dask"]["workers"] / 60)
 
 
 def geometry_mem_mb(wildcards):
     """Memory of the pooled features of a layer, and three times what they leave."""
-    left = costs.geometry_mb(images_of(wildcards), 2048, study.config["similarity"])
+    left = costs_similarity.geometry_mb(images_of(wildcards), 2048, study.config["similarity"])
     return costs.BASE_MB + images_of(wildcards) * 2048 * 12 / 1e6 + 3 * left
 
 
 def geometry_runtime(wildcards):
     """Minutes."""
-    return 10 + int(3 * costs.geometry_s(images_of(wildcards), study.config["similarity"]) / 60)
+    return 10 + int(3 * costs_similarity.geometry_s(images_of(wildcards), study.config["similarity"]) / 60)
 
 
 def comparison_mem_mb(wildcards):
     """Memory of comparing the layers of a model."""
     mask_size, workers = study.datasets[wildcards.dataset]["mask_size"], study.config["dask"]["workers"]
-    return costs.comparison_mem_mb(images_of(wildcards), mask_size, study.config["similarity"], workers=workers)
+    return costs_similarity.comparison_mem_mb(
+        images_of(wildcards), mask_size, study.config["similarity"], workers=workers
+    )
 
 
 def comparison_runtime(wildcards):
     """Minutes: its layers with each other and with those of earlier models."""
     n_pairs = len(places_until(wildcards)) * len(layers_compared(wildcards))
     mask_size = study.datasets[wildcards.dataset]["mask_size"]
-    seconds = n_pairs * costs.comparison_s(images_of(wildcards), mask_size, study.config["similarity"])
+    seconds = n_pairs * costs_similarity.comparison_s(images_of(wildcards), mask_size, study.config["similarity"])
     return 10 + int(3 * seconds / study.config["dask"]["workers"] / 60)
 
 
@@ -279,7 +283,7 @@ def across_mem_mb(wildcards):
     """Memory of projecting concepts on the images of other data sets, and of comparing their masks."""
     section, workers = study.config["similarity"], study.config["dask"]["workers"]
     masks = [
-        costs.discovered_mb(images_in(dataset), study.datasets[dataset]["mask_size"], section)
+        costs_similarity.discovered_mb(images_in(dataset), study.datasets[dataset]["mask_size"], section)
         for dataset, _ in crossed(wildcards)
     ]
     return costs.BASE_MB + workers * (500 + 4 * max(masks))
@@ -291,7 +295,7 @@ def across_runtime(wildcards):
     n_images = {dataset: images_in(dataset) for dataset, _ in crossed(wildcards)}
     sizes = {dataset: study.datasets[dataset]["mask_size"] for dataset in n_images}
     n_layers = len(crossed(wildcards)) // len(n_images)
-    seconds = n_layers * costs.across_s(n_images, 196, sizes, section)
+    seconds = n_layers * costs_similarity.across_s(n_images, 196, sizes, section)
     return 10 + int(3 * seconds / study.config["dask"]["workers"] / 60)
 
 
@@ -304,7 +308,9 @@ def response_mem_mb(wildcards):
 def response_runtime(wildcards):
     """Minutes."""
     n_layers, section = len(layers_compared(wildcards)), study.config["similarity"]
-    seconds = costs.responses_s(images_of(wildcards), costs.forward_s(input_size(wildcards)), n_layers, section)
+    seconds = costs_similarity.responses_s(
+        images_of(wildcards), costs.forward_s(input_size(wildcards)), n_layers, section
+    )
     return 10 + int(3 * seconds / study.config["extraction"]["inference_threads"] / 60)
 
 
