@@ -2,8 +2,8 @@
 
     python benchmarks/scaling.py predict                                   # Broden x 10 models, a million images x 20
     python benchmarks/scaling.py compare results/demo
-    python benchmarks/scaling.py measure --folder /tmp/scaling --images 250,500,1000
-    python benchmarks/scaling.py workers --folder /tmp/scaling --images 1000
+    python benchmarks/scaling.py measure --folder scratch --images 250,500,1000
+    python benchmarks/scaling.py workers --folder scratch --images 1000
 
 `predict` asks the function behind `snakemake preflight` (`conceptatlas.preflight.estimate`): no coefficient stands
 here. `compare` lays what it says of a study that has run beside Snakemake's benchmark files (processor time) and the

@@ -66,30 +66,16 @@ LABELS_PER_IMAGE = 10
 CONCEPTS = 200
 """Concepts a data set is taken to have (COCO panoptic: 133, the rebuilt Broden: 1197)."""
 
-MOST_CONCEPTS = 1200
-"""Concepts that memory is reserved for."""
-
+MOST_CONCEPTS = 1200  # concepts that memory is reserved for
 ACTIVE_SHARE = 0.45
 """Share of (image, unit) pairs with a value above the threshold at tau = 0.005 (last maps of SqueezeNet)."""
 
-STORED_MASK = 100
-"""Bytes of a packed mask of 112 x 112 on disk, compressed (76 in SqueezeNet's first layer with random weights)."""
-
-HELD_MASK = 1568
-"""Bytes of the same in memory: a bit a pixel (of 1,245 in that layer; empty words at both ends are left out)."""
-
-NULL_UNITS = 8
-"""Units at a time that the null of a layer is given memory for."""
-
-REFIT_POSITIONS = 50_000
-"""Positions of a refit of a layer's concepts (`similarity.stability`)."""
-
-MATCHED_IMAGES = 1000
-"""Images that Procrustes and regression run over at most (`similarity.geometry`)."""
-
-MATCHED_SHUFFLES = 20
-"""Shuffles of their null at most."""
-
+STORED_MASK = 100  # bytes of a packed mask of 112 x 112 on disk (76 in SqueezeNet's conv1, random weights)
+HELD_MASK = 1568  # bytes of the same in memory: a bit a pixel (1,245 there: no empty words at both ends)
+NULL_UNITS = 8  # units at a time that the null of a layer is given memory for
+REFIT_POSITIONS = 50_000  # positions of a refit of a layer's concepts (`similarity.stability`)
+MATCHED_IMAGES = 1000  # images that Procrustes and regression run over at most (`similarity.geometry`)
+MATCHED_SHUFFLES = 20  # shuffles of their null at most
 BASE_MB = 700
 """Memory of a job that has imported what it needs (torch included) and read nothing."""
 
