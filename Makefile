@@ -40,7 +40,7 @@ test: $(VENV)/.installed-dev
 test-long: $(VENV)/.installed-dev
 	pytest tests $(PYTEST_ARGS)
 
-test-cluster: $(VENV)/.installed-dev $(VENV)/.installed-cluster-dev
+test-cluster: $(VENV)/.installed-cluster-dev
 	pytest $(CLUSTER_TESTS) $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev
@@ -92,7 +92,7 @@ $(VENV)/.installed-cluster: $(VENV)/.installed envs/requirements-cluster.txt
 	$(INSTALL) --require-hashes -r envs/requirements-cluster.txt
 	touch $@
 
-$(VENV)/.installed-cluster-dev: $(VENV)/.installed-cluster envs/requirements-cluster-dev.txt
+$(VENV)/.installed-cluster-dev: $(VENV)/.installed-cluster $(VENV)/.installed-dev envs/requirements-cluster-dev.txt
 	$(INSTALL) --require-hashes -r envs/requirements-cluster-dev.txt
 	touch $@
 

@@ -131,7 +131,7 @@ def test_a_lost_worker_is_replaced_and_the_results_are_the_same(
     shutil.rmtree(layer)
     target = str((layer / "labels.parquet").relative_to(tiny.folder))
     study = snakemake_on_slurm(tiny, target)
-    squares = [sys.executable, SQUARES, "60", "out.json"]
+    squares = [sys.executable, SQUARES, "40", "out.json"]
     options = ["--workers", 2, "--memory-mb", 900, "--interface", "lo", "--report", "report.html"]
     command = cluster(*options, "--", "sh", "-c", f"{shlex.join(squares)} && {shlex.join(study)}")
     run = Background(command, tiny.folder, tmp_path / "printed.txt", PATHS)
@@ -142,7 +142,7 @@ def test_a_lost_worker_is_replaced_and_the_results_are_the_same(
         assert run.finish(timeout_s=200) == 0, run.printed()[-6000:]
     finally:
         run.stop()
-    assert json.loads((tiny.folder / "out.json").read_text()) == [n * n for n in range(60)]
+    assert json.loads((tiny.folder / "out.json").read_text()) == [n * n for n in range(40)]
     workers = slurm.jobs(name="conceptatlas-dask")
     assert len(workers) >= 3
     assert not [job for job in workers if job.state in {"PENDING", "RUNNING"}]

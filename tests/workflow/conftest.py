@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from workspace import REPOSITORY, Workspace, new_workspace
 
@@ -19,10 +21,18 @@ def fresh(tmp_path: Path) -> Workspace:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The tiny study, run once for all tests of a session; do not change it (`tiny` is a copy to change)."""
-    workspace = new_workspace(tmp_path_factory.mktemp("finished") / "run")
-    done = workspace.snakemake("--cores", "2")
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
-    return workspace
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the folder above is that of all workers
+        shared = shared.parent
+    folder = shared / "finished"
+    with FileLock(shared / "finished.lock"):
+        if folder.is_dir():
+            return Workspace(folder)
+        unfinished = new_workspace(shared / "unfinished")
+        done = unfinished.snakemake("--cores", "2")
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
+        unfinished.folder.rename(folder)
+    return Workspace(folder)
 
 
 @pytest.fixture

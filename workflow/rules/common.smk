@@ -32,6 +32,13 @@ from conceptatlas.study import alternatives, load_study, pick
 from conceptatlas.study_net2vec import word_files
 from conceptatlas.study_plan import TASKS
 
+# Snakemake (9.27) ends every round of scheduling with a timer that begins another, and every finished job begins one
+# more: after n jobs n rounds a second, until the main process eats a core. Without its default limit of 100 jobs a
+# second there are no timers; a limit of one's own (--max-jobs-per-timespan) stays.
+limit = getattr(workflow.scheduling_settings, "max_jobs_per_timespan", None)
+if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
+    workflow.scheduling_settings.max_jobs_per_timespan = None
+
 if not workflow.overwrite_configfiles:
 
     configfile: "config/config.yaml"
@@ -89,7 +96,7 @@ LEARNING_KEYS = (
 """Keys of the config section `net2vec` that both of its tasks depend on."""
 
 RETRIES = study.config["retries_inside_job"] or None
-"""Of all rules that are submitted. None, not 0: one that says 0 is never tried again, whatever the profile says."""
+"""Of all that is submitted. None instead of 0, which would override the retries of a profile."""
 
 REFUSAL = f"{study.folder}/preflight.refused.txt"
 
