@@ -23,7 +23,7 @@ IN_BUCKET = ("--default-storage-provider", "s3", "--default-storage-prefix", PRE
 
 @dataclass(frozen=True)
 class Stored:
-    """The tiny study, run on a disk and in a bucket."""
+    """The tiny study without its random twin, run on a disk and in a bucket."""
 
     storage: Storage
     on_disk: Workspace
@@ -32,10 +32,18 @@ class Stored:
     printed: str
 
 
+def trained_only(workspace: Workspace) -> Workspace:
+    """The random twin doubles the time and brings one kind of file, batch-norm statistics."""
+    for name in ("models", "layers"):
+        lines = workspace.sheet(name).read_text().splitlines(keepends=True)
+        workspace.sheet(name).write_text("".join(line for line in lines if not line.startswith("plain_random")))
+    return workspace
+
+
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
     folder = tmp_path_factory.mktemp("s3")
-    on_disk, in_bucket = new_workspace(folder / "on_disk"), new_workspace(folder / "in_bucket")
+    on_disk, in_bucket = (trained_only(new_workspace(folder / name)) for name in ("on_disk", "in_bucket"))
     with serving_storage(folder / "moto.log") as storage:
         done = on_disk.snakemake("--cores", "2")
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
@@ -52,7 +60,7 @@ def results(stored: Stored) -> Path:
 
 def test_results_are_those_of_a_disk(stored: Stored) -> None:
     expected = digests(stored.on_disk.results())
-    assert len(expected) > 60
+    assert len(expected) > 45
     assert digests(results(stored)) == expected
 
 
@@ -73,7 +81,7 @@ def test_the_run_record_knows_the_times_of_all_rules(stored: Stored) -> None:
     record = json.loads((results(stored) / "run_record.json").read_text())
     expected = json.loads((stored.on_disk.results() / "run_record.json").read_text())
     assert set(record["rules"]) == set(expected["rules"]) | {"bring_files"}
-    assert record["rules"]["extract_activations"]["jobs"] == 4
+    assert record["rules"]["extract_activations"]["jobs"] == 2
     assert record["config_sha256"] != expected["config_sha256"]  # `outside_files` is part of the config
 
 
@@ -112,9 +120,9 @@ def test_fetch_folder_keeps_places_and_counts(stored: Stored, tmp_path: Path, mo
         monkeypatch.setenv(name, value)
     folder = "results/tiny/benchmarks/extract_activations"
     n_files = fetch_folder(folder, tmp_path, prefix=PREFIX, endpoint=None, region=None)
-    assert n_files == 4
+    assert n_files == 2
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.tsv")} == {
-        f"scenes/{model}/main/{shard}.tsv" for model in ("plain", "plain_random") for shard in ("000", "001")
+        f"scenes/plain/main/{shard}.tsv" for shard in ("000", "001")
     }
     assert fetch_folder("results/other", tmp_path, prefix=PREFIX, endpoint=None, region=None) == 0
     with pytest.raises(ValueError, match="expected s3://bucket"):
