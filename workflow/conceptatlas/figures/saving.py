@@ -39,9 +39,12 @@ def save_figure(figure: Figure, paths: str | Path | Iterable[str | Path], *, dpi
         paths = [paths]
     written = []
     with style():
-        # the layout is solved once: solving again starts from the last solution and ends a hair beside it
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        # the layout is solved once: solving again starts from the last solution and ends a hair beside it; None, not
+        # "none", which leaves a placeholder for which savefig draws everything twice
+        engine = figure.get_layout_engine()
+        if engine is not None and figure.axes:
+            engine.execute(figure)
+        figure.set_layout_engine(None)
     for path in map(Path, paths):
         suffix = path.suffix.lstrip(".").lower()
         if suffix not in FORMATS:
