@@ -18,10 +18,11 @@ def digests(results: Path) -> dict[str, str]:
     """Path of every result below the folder of a study -> digest of its content."""
     files = [path for path in sorted(results.rglob("*")) if path.is_file() and not path.name.startswith(".")]
     names = [path.relative_to(results) for path in files]
-    return {str(name): _digest(path) for path, name in zip(files, names, strict=True) if name.parts[0] not in APART}
+    return {str(name): digest_of(path) for path, name in zip(files, names, strict=True) if name.parts[0] not in APART}
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """Of HDF5 the names, types and values of all arrays, of manifests what they say; of anything else its bytes."""
     if path.suffix == ".h5":
         return _hdf5_digest(path)
     if path.suffix == ".json":
