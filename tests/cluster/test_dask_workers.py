@@ -15,8 +15,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from study_digests import digest_of
 from slurm_fixtures import Background, Slurm, environment, snakemake_on_slurm
+from study_digests import digest_of
 
 from workspace import REPOSITORY, Workspace
 
