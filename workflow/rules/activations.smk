@@ -75,7 +75,7 @@ rule count_shard:
     resources:
         **gpu_resources(),
         mem_mb=grow(counting_mem_mb),
-        runtime=counting_runtime,
+        runtime=grow(counting_runtime),
     params:
         code=code_of("count_shard", runs_model=True),
         model=model_row,
@@ -116,7 +116,7 @@ rule score_shard:
     resources:
         **gpu_resources(),
         mem_mb=grow(scoring_mem_mb),
-        runtime=counting_runtime,
+        runtime=grow(counting_runtime),
     params:
         code=code_of("score_shard", runs_model=True),
         model=model_row,

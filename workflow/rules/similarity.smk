@@ -329,7 +329,7 @@ rule compare_datasets:
     threads: study.config["dask"]["workers"]
     resources:
         mem_mb=grow(across_mem_mb),
-        runtime=across_runtime,
+        runtime=grow(across_runtime),
     params:
         code=code_of("compare_datasets"),
         model=lambda wildcards: wildcards.model,
@@ -358,7 +358,7 @@ rule plot_compared_datasets:
     threads: 1
     resources:
         mem_mb=grow(2000),
-        runtime=30,
+        runtime=grow(30),
     params:
         code=code_of("plot_compared_datasets"),
         model=lambda wildcards: wildcards.model,
