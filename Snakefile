@@ -58,4 +58,5 @@ rule all:
 
 
 onstart:
+    schedule_without_timers()
     before_jobs()

@@ -169,3 +169,26 @@ def test_no_index_address_or_machine_path_in_the_project() -> None:
         if match
     ]
     assert not found
+
+
+@pytest.mark.parametrize(("given", "kept"), [((), "none"), (("--max-jobs-per-timespan", "5/1m"), "5 in 60.0 s")])
+def test_only_a_limit_of_ones_own_slows_scheduling(fresh: Workspace, given: tuple[str, ...], kept: str) -> None:
+    """With Snakemake's default limit every finished job adds a round of scheduling a second, for ever."""
+    spy = (
+        "import sys\n"
+        "from snakemake.scheduling.job_scheduler import JobScheduler\n"
+        "def stop(self):\n"
+        "    limit = self.job_rate_limiter\n"
+        "    print('limit:', f'{limit.max_jobs} in {limit.timespan} s' if limit else 'none')\n"
+        "    raise SystemExit(0)\n"
+        "JobScheduler.schedule = stop\n"
+        "from snakemake.cli import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", spy, "--cores", "1", "--snakefile", REPOSITORY / "Snakefile",
+         "--directory", fresh.folder, "--configfile", fresh.config,
+         "--workflow-profile", REPOSITORY / "profiles" / "default", *given],
+        cwd=fresh.folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert f"limit: {kept}\n" in done.stdout, done.stdout + done.stderr

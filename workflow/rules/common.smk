@@ -32,13 +32,6 @@ from conceptatlas.study import alternatives, load_study, pick
 from conceptatlas.study_net2vec import word_files
 from conceptatlas.study_plan import TASKS
 
-# Snakemake (9.27) ends every round of scheduling with a timer that begins another, and every finished job begins one
-# more: after n jobs n rounds a second, until the main process eats a core. Without its default limit of 100 jobs a
-# second there are no timers; a limit of one's own (--max-jobs-per-timespan) stays.
-limit = getattr(workflow.scheduling_settings, "max_jobs_per_timespan", None)
-if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
-    workflow.scheduling_settings.max_jobs_per_timespan = None
-
 if not workflow.overwrite_configfiles:
 
     configfile: "config/config.yaml"
@@ -332,3 +325,15 @@ def code_of(rule_name, *, reads_data=False, runs_model=False):
         return code(rule_name, *entries)
 
     return of_job
+
+
+def schedule_without_timers():
+    """Take Snakemake's default limit of 100 jobs a second away; a limit of one's own (--max-jobs-per-timespan) stays.
+
+    With a limit (Snakemake 9.27) every round of scheduling ends with a timer that begins another, and every finished
+    job begins one more: after n jobs n rounds a second, until the main process eats a core. The settings are not known
+    before the scheduler is made, so this runs when the study starts.
+    """
+    limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
+    if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
