@@ -28,7 +28,7 @@ LEVELS = [
     {"figures"},
     {
         *("cluster", "jobs", "record"),
-        *("preflight", "preflight_net2vec", "preflight_passes", "preflight_similarity"),
+        *("preflight", "preflight_net2vec", "preflight_passes", "preflight_principal", "preflight_similarity"),
         *("schema_docs", "verification"),
         "__main__",
     },
@@ -59,6 +59,7 @@ NEIGHBOURS = {
     ("study", "study_similarity"),
     ("preflight", "preflight_net2vec"),
     ("preflight", "preflight_passes"),
+    ("preflight", "preflight_principal"),
     ("preflight", "preflight_similarity"),
 }
 
