@@ -16,13 +16,25 @@ PACKAGE = "conceptatlas"
 
 LEVELS = [
     {"naming", "seeds"},
-    {"sheets", "levels", "validation", "costs", "costs_similarity", "plugins", "progress", "preflight_table", "memory"},
+    {
+        "sheets",
+        "levels",
+        "validation",
+        "costs",
+        "costs_encoders",
+        "costs_similarity",
+        "plugins",
+        "progress",
+        "preflight_table",
+        "memory",
+    },
     {"files", "bucket", "outside", "tables", "provenance", "parallel", "streaming", "masks", "inference"},
-    {"datasets"},
+    {"datasets", "vocabularies"},
     {"devices", "models"},
+    {"encoders"},
     {"activations"},
     {
-        *("study", "study_plan", "study_net2vec", "study_similarity"),
+        *("study", "study_plan", "study_net2vec", "study_similarity", "study_encoders"),
         *("axes", "dissection", "net2vec", "robustness", "similarity"),
     },
     {"figures"},
@@ -42,6 +54,7 @@ NEIGHBOURS = {
     ("levels", "sheets"),
     ("costs", "levels"),
     ("costs_similarity", "costs"),
+    ("costs_encoders", "costs"),
     ("tables", "files"),
     ("parallel", "files"),
     ("outside", "files"),
@@ -57,6 +70,8 @@ NEIGHBOURS = {
     ("study", "study_net2vec"),
     ("study_similarity", "study_plan"),
     ("study", "study_similarity"),
+    ("study", "study_encoders"),
+    ("study_encoders", "study_plan"),
     ("preflight", "preflight_net2vec"),
     ("preflight", "preflight_passes"),
     ("preflight", "preflight_similarity"),
@@ -78,6 +93,8 @@ WITHOUT_TORCH = [
     "study_plan",
     "study_net2vec",
     "study_similarity",
+    "study_encoders",
+    "encoders.index",
     "costs",
     "files",
     "tables",
@@ -166,7 +183,8 @@ def test_no_assert_and_no_print_in_the_library() -> None:
 
 def test_modules_for_planning_do_not_load_torch() -> None:
     lines = [f"import {PACKAGE}.{name}" for name in WITHOUT_TORCH]
-    rooms = ("streaming", "masks", "inference", "axes", "dissection", "net2vec", "robustness", "similarity")
+    rooms = ("streaming", "masks", "inference", "vocabularies")
+    rooms += ("axes", "dissection", "net2vec", "robustness", "similarity")
     lines += [f"import {PACKAGE}.{name}.{part}" for name, part in _parts(*rooms)]
     lines += ["import sys", "assert 'torch' not in sys.modules"]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
@@ -249,6 +267,8 @@ def test_what_is_ancient_has_an_ordinary_way_too() -> None:
         "overlaps": ("dataset",),
         "examples": ("dataset",),
         "weights": ("report", "discovered"),
+        "captions": ("captions_manifest",),
+        "vectors": ("captions_manifest",),
     }
     for name, text in rules().items():
         inputs = re.findall(r"^        (\w+)=(ancient\()?", text.split("    output:")[0], flags=re.MULTILINE)

@@ -6,7 +6,7 @@ Imported while Snakemake parses: standard library only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from conceptatlas.models.rows import needs_calibration, why_no_scores
@@ -19,8 +19,10 @@ KEYS = {
     "layers": ("model", "layer"),
     "bases": ("dataset", "model", "layer", "basis"),
     "perturbations": ("level",),
+    "encoders": ("encoder",),
+    "vocabularies": ("vocabulary",),
 }
-OPTIONAL = ("bases", "perturbations")
+OPTIONAL = ("bases", "perturbations", "encoders", "vocabularies")
 """Sheets that may have no rows."""
 NEEDS = {
     "dissection": ("full", "counts"),
@@ -42,6 +44,8 @@ class Study:
     layers: dict[tuple[str, str], Row]
     bases: dict[tuple[str, str, str, str], Row]
     perturbations: dict[str, Row]
+    encoders: dict[str, Row] = field(default_factory=dict)
+    vocabularies: dict[str, Row] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
