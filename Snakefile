@@ -25,6 +25,7 @@ include: "workflow/rules/robustness.smk"
 include: "workflow/rules/net2vec.smk"
 include: "workflow/rules/similarity.smk"
 include: "workflow/rules/encoders.smk"
+include: "workflow/rules/falcon.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/demo_models.smk"
@@ -49,6 +50,8 @@ rule all:
         net2vec_figures,
         similarity_tables,
         similarity_figures,
+        falcon_tables,
+        falcon_figures,
         # manifests: a shard that `conceptatlas verify --repair` set aside is made again, whoever reads it
         framed_shards,
         extracted_shards,

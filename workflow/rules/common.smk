@@ -24,13 +24,16 @@ if LIBRARY not in sys.path[:1]:
 from conceptatlas.datasets.index import format_modules, named_files
 from conceptatlas.encoders.index import source_module as encoder_module
 from conceptatlas.encoders.rows import encoder_files
+from conceptatlas.falcon.captions import read_stop_words
 from conceptatlas.jobs import planned_code
 from conceptatlas.models.index import source_module
 from conceptatlas.models.rows import weights_files
+from conceptatlas.naming import shard_names
 from conceptatlas.plugins import plugin_file
 from conceptatlas.provenance import fingerprint
 from conceptatlas.sheets import expand_cell, expand_row
 from conceptatlas.study import alternatives, load_study, pick
+from conceptatlas.study_falcon import explaining_pairs
 from conceptatlas.study_net2vec import word_files
 from conceptatlas.study_plan import TASKS
 from conceptatlas.vocabularies.rows import text_files, vector_files

@@ -97,9 +97,7 @@ def test_a_layer_with_a_map_needs_no_gradient(mapped):
         expected = net.conv2(net.conv1(prepare(frames(), mapped))).mean(dim=(2, 3)).numpy()
     np.testing.assert_allclose(features, expected, rtol=1e-5)
     for image, turn, group in ((0, 0, [0]), (0, 1, [1, 3]), (2, 0, [2, 4])):
-        slow = slow_gradcam(
-            mapped, net.conv2, lambda x: net.conv2(net.conv1(x)).mean(dim=(2, 3)), image, group
-        )
+        slow = slow_gradcam(mapped, net.conv2, lambda x: net.conv2(net.conv1(x)).mean(dim=(2, 3)), image, group)
         np.testing.assert_allclose(maps[image][turn], slow, rtol=1e-4, atol=1e-7)
 
 

@@ -24,6 +24,8 @@ STRIPED, CAT, NIGHT = 0, 1, 2
 WORDS = {"n_captions": 5, "centre": False, "contrast": "score", "contrast_cut": 0.1}
 SIMILARITY = {"diagonal": "exclude", "judged_by": "percentile", "cut": 95.0}
 NULL = {"n_random": 199, "level": 0.05}
+BETA = 0.05
+"""Of a representation in which high images differ in thing and place, so that their mean is short."""
 
 
 class Planted:
@@ -68,7 +70,7 @@ class Planted:
         table = word_table(self.captions, self.scores, reader.words_of)
         of_groups = []
         for group in groups:
-            low = low_images(self.h, group.features, group.images, beta=0.2)
+            low = low_images(self.h, group.features, group.images, beta=BETA)
             of_groups.append(GroupImages(group.name, group.images, low.images, group.images % 32))
         return explain(
             of_groups, table, self.embeddings, np.arange(N_SCENES), words=WORDS | options, similarity=SIMILARITY,
@@ -106,7 +108,7 @@ def test_words_that_high_and_low_images_share_are_dropped(planted, groups):
     by_word = {row["word"]: row for row in words}
     assert not by_word["striped"]["dropped"]
     dropped = {row["word"] for row in words if row["dropped"]}
-    low = low_images(planted.h, [STRIPED], groups["0"].images, beta=0.2).images
+    low = low_images(planted.h, [STRIPED], groups["0"].images, beta=BETA).images
     common = {scene_word for i in low for scene_word in " ".join(planted.captions[i]).lower().replace(".", "").split()}
     assert dropped, "high and low images share things and places"
     assert dropped <= common | {row["word"] for row in words if row["n_counter_holding"]}

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from conceptatlas.datasets.splits import TRAIN, VAL, Split
 from conceptatlas.falcon.captions import Word
 from conceptatlas.falcon.class_labels import ClassLabels, match_names
 from conceptatlas.falcon.comparing import compare_with_members, paired_difference
@@ -18,7 +19,6 @@ from conceptatlas.falcon.representation import Representation
 from conceptatlas.falcon.selection import normalise_rows
 from conceptatlas.falcon.transfer import Setting, shared, telling_words, transfer
 from conceptatlas.falcon.word_scores import word_table
-from conceptatlas.datasets.splits import TRAIN, VAL, Split
 
 
 def net() -> nn.Module:
@@ -85,9 +85,7 @@ def test_failures_name_the_features_of_the_predicted_class():
     assert judged is not None
     assert judged.kind == "model"
     assert judged.images.tolist() == [0, 1, 2], "an image without a label is not judged"
-    rows = failure_rows(
-        judged, of, labels, {"2": ("stripes", True)}, n_images=0, n_features=2, seed=0, confidence=0.95
-    )
+    rows = failure_rows(judged, of, labels, {"2": ("stripes", True)}, n_images=0, n_features=2, seed=0, confidence=0.95)
     assert [(row["image_index"], row["feature"], row["rank"]) for row in rows] == [(0, 0, 1), (0, 2, 2)]
     assert rows[0]["predicted"] == "dog"
     assert rows[0]["labels"] == "cat"
@@ -119,7 +117,9 @@ def about(group, similarity, score, n=1):
 
 
 def test_groups_are_compared_with_their_members():
-    rows = compare_with_members([about("1", 0.3, 0.1), about("2", 0.4, 0.2), about("1-2", 0.9, 0.5), about("1-3", 1, 1)])
+    rows = compare_with_members(
+        [about("1", 0.3, 0.1), about("2", 0.4, 0.2), about("1-2", 0.9, 0.5), about("1-3", 1, 1)]
+    )
     assert [(row["group"], row["feature"]) for row in rows] == [("1-2", 1), ("1-2", 2), ("1-3", 1)]
     assert rows[0]["similarity_difference"] == pytest.approx(0.6)
     found = paired_difference(["1-2", "1-2", "1-3"], np.array([0.6, 0.5, 0.7]), n_bootstrap=100, confidence=0.9, seed=0)
@@ -169,7 +169,9 @@ def test_a_concept_that_both_models_have_is_carried_over_with_its_words():
     captions = [["striped sofa" if one else "plain sofa"] for one in striped]
     test = np.arange(80, n)
     table = word_table(
-        [captions[i] for i in test], np.full((len(test), 1), 0.3), lambda c: frozenset(Word(w, "noun") for w in c.split())
+        [captions[i] for i in test],
+        np.full((len(test), 1), 0.3),
+        lambda c: frozenset(Word(w, "noun") for w in c.split()),
     )
     setting = Setting(np.arange(80), test, table, n_high=8, n_random=99, seed=0)
     told, rows = transfer(source, target, ["0", "3"], setting, name="pair")

@@ -121,7 +121,8 @@ class GroupCams:
             handle.remove()
         values = as_map(kept[0], self._layouts[self.dotted]).float()
         found = [
-            torch.stack([values[n, list(own)].sum(dim=0) for own in of_image]).clamp_min(0).cpu().numpy() / _area(values)
+            torch.stack([values[n, list(own)].sum(dim=0) for own in of_image]).clamp_min(0).cpu().numpy()
+            / _area(values)
             if of_image
             else np.zeros((0, *values.shape[-2:]), dtype=np.float32)
             for n, of_image in enumerate(groups)
@@ -178,8 +179,9 @@ def _area(values: torch.Tensor) -> int:
 
 def _scores(output: Any, n_images: int) -> Array | None:
     """The output as class scores (image, class), or None."""
-    if isinstance(output, torch.Tensor) and output.is_floating_point() and output.ndim == 2:
-        if len(output) == n_images and output.shape[1] > 1:
-            scores: Array = output.detach().float().cpu().numpy()
-            return scores
-    return None
+    if not isinstance(output, torch.Tensor) or not output.is_floating_point() or output.ndim != 2:
+        return None
+    if len(output) != n_images or output.shape[1] < 2:
+        return None
+    scores: Array = output.detach().float().cpu().numpy()
+    return scores

@@ -1,4 +1,7 @@
-"""From a GradCAM map to a crop: threshold, largest connected part, bounding box (Kalibhat et al. 2023, published code)."""
+"""From a GradCAM map to a crop: threshold, largest connected part, bounding box.
+
+Source: Kalibhat et al. 2023, published code.
+"""
 
 from __future__ import annotations
 

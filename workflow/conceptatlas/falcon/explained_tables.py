@@ -1,4 +1,4 @@
-"""Columns of what `explain_groups` writes: groups with their verdict, words, single features against groups, failures."""
+"""Columns of what `explain_groups` writes: groups with their verdict, words, features against groups, failures."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ WORD_COLUMNS = [
     Column("group", "group of features"),
     Column("word", "lemma, or noun phrase"),
     Column("kind", "noun, verb, adjective or phrase"),
-    Column("rank", "1 for the highest score among the words, or among the phrases, of the group; dropped ones included"),
+    Column(
+        "rank", "1 for the highest score among the words, or among the phrases, of the group; dropped ones included"
+    ),
     Column("score", "equation 1: mean over all high images of the highest cosine of a caption that holds the word"),
     Column("score_low", "lower end of its interval: bootstrap over blocks of images; missing with fewer than 8 blocks"),
     Column("score_high", "upper end"),
@@ -118,7 +120,5 @@ _NUMBERS = (
     *("seed", "rank", "n_images", "n_holding", "n_counter", "n_counter_holding", "n_captions", "feature"),
     *("n_high_group", "n_high_feature", "image_index", "n_judged", "n_wrong"),
 )
-_FLAGS = (
-    *("interpretable", "explained", "dropped", "above_null", "centre", "explained_group", "explained_feature"),
-)
+_FLAGS = (*("interpretable", "explained", "dropped", "above_null", "centre", "explained_group", "explained_feature"),)
 TYPES = dict.fromkeys(_TEXTS, "object") | dict.fromkeys(_NUMBERS, "int64") | dict.fromkeys(_FLAGS, "bool")

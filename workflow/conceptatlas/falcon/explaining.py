@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from conceptatlas.datasets.splits import read_split
-from conceptatlas.falcon.captions import CaptionReader, read_stop_words
+from conceptatlas.falcon.captions import CaptionReader
 from conceptatlas.falcon.class_labels import read_class_labels
 from conceptatlas.falcon.comparing import compare_with_members
 from conceptatlas.falcon.crop_tables import CropFile, read_crop_file
@@ -62,18 +62,21 @@ def explain_groups(
     comparisons: str | Path,
     failures: str | Path,
     options: dict[str, Any],
-    stop_words: str | Path,
+    stop_words: list[str],
     seed: int,
+    threads: int = 1,
+    mem_mb: int = 2000,
 ) -> None:
     """Write explained.parquet, words.parquet, comparisons.parquet and failures.parquet.
 
     Parameters
     ----------
     statistics, index, concepts, annotations : of the data set and layer. groups, members : of `select_features`.
-    crop_table, crops : of `crop_groups`. embeddings, embeddings_manifests : of the data set's whole frames, all shards.
+    crop_table, crops : of `crop_groups`. embeddings, embeddings_manifests : of
+        the whole frames of the data set, all shards.
     parts : files of the vocabulary with vectors of this encoder.
-    options : words, similarity, null, failures (config sections of `falcon`), n_bootstrap, confidence, train_share.
-    stop_words : file of words that explain nothing.
+    options : words, similarity, random_groups, failures (config sections of `falcon`), n_bootstrap, confidence, train_share.
+    stop_words : words that explain nothing. threads, mem_mb : of the search for captions.
     """
     place = {"dataset": dataset, "model": model, "layer": layer, "encoder": encoder, "vocabulary": vocabulary}
     of = read_representation(statistics, index)
@@ -84,7 +87,18 @@ def explain_groups(
     if len(own_groups):
         frames = read_embeddings(embeddings, embeddings_manifests, n_images=len(of.ids))
         about, found = _explained(
-            own_groups, own_members, crop_rows, crop_file, frames, parts, of, options, stop_words, seed
+            own_groups,
+            own_members,
+            crop_rows,
+            crop_file,
+            frames,
+            parts,
+            of,
+            options,
+            stop_words,
+            seed,
+            threads,
+            mem_mb,
         )
     else:
         logger.warning("%s %s: no group of features has enough images; the tables have no rows", model, layer)
@@ -106,7 +120,7 @@ def read_embeddings(paths: list[str], manifests: list[str], *, n_images: int) ->
         if the shards do not hold so many images.
     """
     found = []
-    for path, manifest in sorted(zip(paths, manifests, strict=True), key=lambda pair: int(read_json(pair[1])["start"])):
+    for path, _ in sorted(zip(paths, manifests, strict=True), key=lambda pair: int(read_json(pair[1])["start"])):
         with h5py.File(path, "r") as file:
             found.append(file["embeddings"][()])
     whole = np.concatenate(found) if found else np.zeros((0, 1), dtype=np.float32)
@@ -124,14 +138,16 @@ def _explained(
     parts: list[str],
     of: Representation,
     options: dict[str, Any],
-    stop_words: str | Path,
+    stop_words: list[str],
     seed: int,
+    threads: int,
+    mem_mb: int,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of groups and of words: crops and lowly activating frames are rows of one table of words."""
     low = members[members["kind"] == "low"]
     low_images = np.unique(low["image_index"].to_numpy(dtype=np.int64))
     queries = np.concatenate([crop_file.embeddings, frames[low_images]])
-    table = words_of_images(queries, parts, options["words"], stop_words)
+    table = words_of_images(queries, parts, options["words"], stop_words, threads=threads, mem_mb=mem_mb)
     crop_images = crop_rows["image_index"].to_numpy(dtype=np.int64)
     is_high = (crop_rows["kind"] == "high").to_numpy()
     names = crop_rows["group"].to_numpy()
@@ -143,7 +159,7 @@ def _explained(
         of_groups.append(GroupImages(str(name), high, rows, of.blocks[crop_images[high]]))
     about, found = explain(
         of_groups, table, crop_file.embeddings, np.flatnonzero(~is_high),
-        words=options["words"], similarity=options["similarity"], null=options["null"],
+        words=options["words"], similarity=options["similarity"], null=options["random_groups"],
         weights=block_weights(N_BLOCKS, options["n_bootstrap"], seed=seed), confidence=options["confidence"], seed=seed,
     )  # fmt: skip
     whole = crop_rows.loc[is_high & crop_rows["whole"].to_numpy(), "group"].value_counts()
@@ -155,17 +171,25 @@ def _explained(
 
 
 def words_of_images(
-    queries: Array, parts: list[str], options: dict[str, Any], stop_words: str | Path
+    queries: Array,
+    parts: list[str],
+    options: dict[str, Any],
+    stop_words: list[str],
+    *,
+    threads: int = 1,
+    mem_mb: int = 2000,
 ) -> WordTable:
     """The words in the captions nearest to some embeddings (image, dim).
 
     options : config section `falcon.words` (n_captions, centre).
     """
-    nearest = nearest_captions(queries, parts, k=options["n_captions"], centre=options["centre"])
+    nearest = nearest_captions(
+        queries, parts, k=options["n_captions"], centre=options["centre"], threads=threads, mem_mb=mem_mb
+    )
     known, inverse = np.unique(nearest.indices, return_inverse=True)
     texts = captions_of(parts, known)
     of_image = [[texts[i] for i in own] for own in inverse.reshape(nearest.indices.shape)]
-    reader = CaptionReader(read_stop_words(stop_words))
+    reader = CaptionReader(stop_words)
     return word_table(of_image, nearest.scores, reader.words_of)
 
 

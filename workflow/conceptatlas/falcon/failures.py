@@ -52,9 +52,7 @@ class Judged(NamedTuple):
         return ~((concept >= 0) & labels.present[self.images, np.maximum(concept, 0)])
 
 
-def judge(
-    crops: CropFile, of: Representation, labels: ClassLabels, split: Split, *, seed: int
-) -> Judged | None:
+def judge(crops: CropFile, of: Representation, labels: ClassLabels, split: Split, *, seed: int) -> Judged | None:
     """The classifier's own head where it reads these features and knows classes of the data set, else a probe.
 
     None, with a warning, where there is neither.
@@ -130,4 +128,3 @@ def failure_rows(
                    "words": words, "explained": is_explained}
             )  # fmt: skip
     return rows
-

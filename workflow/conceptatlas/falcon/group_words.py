@@ -60,7 +60,9 @@ def explain(
             sets[size] = RandomSets(table.confidence[pool], size, int(null["n_random"]), rng)
         own = _words(group, table, sets[size], words, weights, confidence)
         found += own
-        about.append(_likeness(group, embeddings, pool, sets[size], similarity, weights, confidence, seed) | {"own": own})
+        about.append(
+            _likeness(group, embeddings, pool, sets[size], similarity, weights, confidence, seed) | {"own": own}
+        )
     _correct(about, found, table, level=float(null["level"]))
     for row in about:
         row |= _verdict(row.pop("own")) | {"n_random": int(null["n_random"]), "level": float(null["level"])}
@@ -130,7 +132,8 @@ def _likeness(
     return {
         "group": group.name, "similarity": value, "similarity_low": low, "similarity_high": high, "diagonal": diagonal,
         "null_similarity": float(null.mean()) if len(null) else float("nan"), "percentile": share,
-        "judged_by": options["judged_by"], "cut": float(options["cut"]), "interpretable": bool(judged >= options["cut"]),
+        "judged_by": options["judged_by"], "cut": float(options["cut"]),
+        "interpretable": bool(judged >= options["cut"]),
     }  # fmt: skip
 
 

@@ -41,7 +41,11 @@ def own_head(module: Any, features: Array, scores: Array | None) -> Head | None:
     for name, child in reversed(list(module.named_modules())):
         if isinstance(child, nn.Linear) and (child.in_features, child.out_features) == (n_features, n_classes):
             weight = child.weight.detach().float().cpu().numpy()
-            bias = np.zeros(n_classes, dtype=np.float32) if child.bias is None else child.bias.detach().float().cpu().numpy()
+            bias = (
+                np.zeros(n_classes, dtype=np.float32)
+                if child.bias is None
+                else child.bias.detach().float().cpu().numpy()
+            )
             missed = features @ weight.T + bias - scores
             error = float(np.sqrt((missed**2).mean()) / max(float(scores.std()), 1e-12))
             if error <= LARGEST_ERROR:

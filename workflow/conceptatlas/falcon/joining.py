@@ -50,8 +50,10 @@ def join_falcon(
     transfers: str | Path,
     transferred: str | Path,
     options: dict[str, Any],
-    stop_words: str | Path,
+    stop_words: list[str],
     seed: int,
+    threads: int = 1,
+    mem_mb: int = 2000,
 ) -> None:
     """Write summary.parquet, transfer.parquet and transferred.parquet.
 
@@ -71,11 +73,9 @@ def join_falcon(
     write_table(summary, frame_of(rows, SUMMARY_COLUMNS, TYPES), columns=SUMMARY_COLUMNS)
     pairs, carried = _transfers(
         places, targets, of_layers, statistics, target_statistics, index, embeddings, embeddings_manifests, parts,
-        options, stop_words, seed,
+        options, stop_words, seed, threads, mem_mb,
     )  # fmt: skip
-    write_table(
-        transfers, frame_of([same | row for row in pairs], TRANSFER_COLUMNS, TYPES), columns=TRANSFER_COLUMNS
-    )
+    write_table(transfers, frame_of([same | row for row in pairs], TRANSFER_COLUMNS, TYPES), columns=TRANSFER_COLUMNS)
     carried_frame = frame_of([same | row for row in carried], TRANSFERRED_COLUMNS, TYPES)
     write_table(transferred, carried_frame, columns=TRANSFERRED_COLUMNS)
 
@@ -140,8 +140,10 @@ def _transfers(
     manifests: list[str],
     parts: list[str],
     options: dict[str, Any],
-    stop_words: str | Path,
+    stop_words: list[str],
     seed: int,
+    threads: int = 1,
+    mem_mb: int = 2000,
 ) -> tuple[Rows, Rows]:
     pairs = [
         (i, j)
@@ -154,14 +156,12 @@ def _transfers(
     split = read_split(index, train_share=options["train_share"], seed=seed)
     known = {path: read_representation(path, index) for path in dict.fromkeys([*statistics, *target_statistics])}
     valid = next(iter(known.values())).valid
-    train, test = (
-        _at_most(np.flatnonzero(valid & (split.of == part)), split.ids, seed=seed) for part in (TRAIN, VAL)
-    )
+    train, test = (_at_most(np.flatnonzero(valid & (split.of == part)), split.ids, seed=seed) for part in (TRAIN, VAL))
     if len(train) < 3 or not len(test):
         logger.warning("%d training and %d test images: nothing is carried over", len(train), len(test))
         return [], []
     frames = read_embeddings(embeddings, manifests, n_images=len(split.ids))
-    table = words_of_images(frames[test], parts, options["words"], stop_words)
+    table = words_of_images(frames[test], parts, options["words"], stop_words, threads=threads, mem_mb=mem_mb)
     wanted = options["transfer"]
     setting = Setting(train, test, table, wanted["n_high"], wanted["n_random"], seed)
     rows, carried = [], []

@@ -16,7 +16,8 @@ Array = np.ndarray[Any, Any]
 
 
 class Low(NamedTuple):
-    """images : int64, most similar first. likeness : float64, their dot products. n_found : before the cut. epsilon : the limit used."""
+    """images : int64, most similar first. likeness : float64, their dot products. n_found : before the cut. epsilon :
+    the limit used."""
 
     images: Array
     likeness: Array

@@ -43,6 +43,4 @@ def read_representation(statistics: str | Path, index: str | Path) -> Representa
         raise ValueError(f"{statistics}: features of {len(pooled)} images, {index} lists {len(valid)}; run both again")
     pooled = np.where(valid[:, None], pooled, 0).astype(np.float32)
     ids = [str(name) for name in table["image_id"]]
-    return Representation(
-        ids, valid, table["block"].to_numpy(dtype=np.int64), pooled, normalise_rows(pooled, valid)
-    )
+    return Representation(ids, valid, table["block"].to_numpy(dtype=np.int64), pooled, normalise_rows(pooled, valid))

@@ -17,9 +17,9 @@ from conceptatlas.falcon.low_images import low_images
 from conceptatlas.falcon.representation import Representation, read_representation
 from conceptatlas.falcon.selected_tables import FEATURE_COLUMNS, GROUP_COLUMNS, MEMBER_COLUMNS, TYPES
 from conceptatlas.falcon.selection import High, high_images
+from conceptatlas.falcon.typed import frame_of
 from conceptatlas.naming import unknown
 from conceptatlas.progress import progress
-from conceptatlas.falcon.typed import frame_of
 from conceptatlas.tables import write_table
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,8 @@ def select_features(
         own, rows = rows_of_group(group, of, low)
         group_rows.append(
             place | own | same
-            | {"grouped_by": grouping["by"], "min_images": grouping["min_images"], "n_found": n_found[own["n_features"]]}
+            | {"grouped_by": grouping["by"], "min_images": grouping["min_images"],
+               "n_found": n_found[own["n_features"]]}
         )  # fmt: skip
         member_rows += [place | row for row in rows]
     singles = {group.features[0] for group in kept if len(group.features) == 1}
@@ -98,9 +99,7 @@ def find_groups(high: High, *, by: str, min_images: int, max_size: int) -> list[
     raise unknown("way to group", by, WAYS, where="falcon.groups.by")
 
 
-def rows_of_group(
-    group: Group, of: Representation, low: dict[str, Any]
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def rows_of_group(group: Group, of: Representation, low: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The row of a group and those of its images, high and low."""
     value = of.h[group.images][:, list(group.features)].mean(axis=1, dtype=np.float64)
     order = np.argsort(-value, kind="stable")

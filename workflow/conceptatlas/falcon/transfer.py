@@ -63,9 +63,7 @@ def transfer(
     return about, rows
 
 
-def _group(
-    group: str, true: Array, predicted: Array, each: Array, setting: Setting, name: str
-) -> dict[str, Any]:
+def _group(group: str, true: Array, predicted: Array, each: Array, setting: Setting, name: str) -> dict[str, Any]:
     features = [int(feature) for feature in group.split("-")]
     own, carried = true[:, features].mean(axis=1), predicted[:, features].mean(axis=1)
     n = min(setting.n_high, len(own))
@@ -73,10 +71,7 @@ def _group(
     words, others = (telling_words(setting.table, images) for images in (highest, guessed))
     rng = generator(setting.seed, "random images of transfer", name, group)
     null = np.array(
-        [
-            shared(words, telling_words(setting.table, rng.permutation(len(own))[:n]))
-            for _ in range(setting.n_random)
-        ]
+        [shared(words, telling_words(setting.table, rng.permutation(len(own))[:n])) for _ in range(setting.n_random)]
     )
     same = shared(words, others)
     known = bool(own.std() > 0 and carried.std() > 0)
@@ -93,7 +88,9 @@ def _group(
 
 def telling_words(table: WordTable, images: Array, *, most: int = COMPARED_WORDS) -> list[str]:
     """The words (no phrases) whose score in some images exceeds their score in all images most, best first."""
-    excess = np.asarray(table.confidence[images].mean(axis=0)).ravel() - np.asarray(table.confidence.mean(axis=0)).ravel()
+    excess = (
+        np.asarray(table.confidence[images].mean(axis=0)).ravel() - np.asarray(table.confidence.mean(axis=0)).ravel()
+    )
     order = [i for i in np.argsort(-excess, kind="stable") if table.words[i].kind != "phrase" and excess[i] > 0]
     return list(dict.fromkeys(table.words[i].text for i in order))[:most]
 

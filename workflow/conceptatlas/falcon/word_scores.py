@@ -119,7 +119,8 @@ class RandomSets:
         n_images = pool.shape[0]
         if n_random and size > n_images:
             raise ValueError(
-                f"random groups of {size} images out of {n_images}; falcon.null.n_images must be larger than a group"
+                f"random groups of {size} images out of {n_images}; falcon.random_groups.n_images must not be smaller "
+                "than a group"
             )
         self.size, self.n_random = size, n_random
         chosen = np.array([rng.permutation(n_images)[:size] for _ in range(n_random)], dtype=np.int64).reshape(-1)
