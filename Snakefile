@@ -29,6 +29,7 @@ include: "workflow/rules/falcon.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/demo_models.smk"
+include: "workflow/rules/demo_encoder.smk"
 
 
 rule all:
