@@ -1,4 +1,4 @@
-"""The config section `falcon`: which encoders and vocabularies go together, and mistakes, found before jobs are planned.
+"""The config section `falcon`: which encoders and vocabularies go together, and mistakes, found before jobs.
 
 Imported while Snakemake parses: standard library only. What only data can tell (a layer without positions, a category
 without labels) is told by the jobs.

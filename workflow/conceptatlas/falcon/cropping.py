@@ -110,12 +110,13 @@ def crop_groups(
         boxes: dict[int, Box] = {}
         parts: dict[int, Array] = {}
         embeddings = np.zeros((len(wanted), 0), dtype=np.float32)
-        features, scores = [], []
+        features: list[Array] = []
+        scores: list[Array | None] = []
         for run in progress(
             run_images(cams, wanted, Pictures(frames, frames_manifests), batch=size),
             description="images of groups", total=-(-len({one.image for one in wanted}) // size),
         ):  # fmt: skip
-            if sum(map(len, features)) < 8 * size:  # enough to tell whether a head reads these features
+            if sum(len(one) for one in features) < 8 * size:  # enough to tell whether a head reads these features
                 features.append(run.features)
                 scores.append(run.scores)
             for n, frame, maps in zip(run.rows, run.frames, run.maps, strict=True):
@@ -125,7 +126,8 @@ def crop_groups(
             if len(parts) >= ENCODED_AT_ONCE:
                 embeddings = _encoded(encode, parts, embeddings)
         embeddings = _encoded(encode, parts, embeddings)
-        answered = None if any(one is None for one in scores) else np.concatenate(scores)
+        given = [one for one in scores if one is not None]
+        answered = np.concatenate(given) if len(given) == len(scores) else None
         head = own_head(loaded.module, np.concatenate(features), answered)
     rows = [
         place

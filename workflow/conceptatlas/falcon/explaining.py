@@ -75,7 +75,8 @@ def explain_groups(
     crop_table, crops : of `crop_groups`. embeddings, embeddings_manifests : of
         the whole frames of the data set, all shards.
     parts : files of the vocabulary with vectors of this encoder.
-    options : words, similarity, random_groups, failures (config sections of `falcon`), n_bootstrap, confidence, train_share.
+    options : words, similarity, random_groups, failures (config sections of `falcon`), n_bootstrap, confidence,
+        train_share.
     stop_words : words that explain nothing. threads, mem_mb : of the search for captions.
     """
     place = {"dataset": dataset, "model": model, "layer": layer, "encoder": encoder, "vocabulary": vocabulary}

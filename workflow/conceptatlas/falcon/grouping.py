@@ -126,7 +126,7 @@ def _order(group: Group) -> tuple[int, tuple[int, ...]]:
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _common(a: Array, b: Array) -> int:
+def _common(a: Array, b: Array) -> Any:
     total = np.uint64(0)
     for w in range(len(a)):
         total += popcount(a[w] & b[w])

@@ -114,7 +114,7 @@ def group_gallery(
 
 
 def _block(ax: Axes, top: float, group: Row, words: pd.DataFrame, own: GroupPictures, *, embed_images: bool) -> None:
-    lines = [
+    lines: list[tuple[str, dict[str, Any]]] = [
         (group_words(group), {"fontweight": "bold", "fontsize": BODY_SIZE}),
         (verdict(group), {}),
         (f"{int(group['n_high'])} high, {int(group['n_low'])} low images", {}),
@@ -134,9 +134,9 @@ def _block(ax: Axes, top: float, group: Row, words: pd.DataFrame, own: GroupPict
             if name == "high" and i < len(own.boxes):
                 t, left, bottom, right = own.boxes[i]
                 box = (i + 0.03 + 0.94 * left, y + 0.03 + 0.94 * t)
-                style = {"edgecolor": OUTLINE, "linestyle": ":" if own.whole[i] else "-"}
+                line: dict[str, Any] = {"edgecolor": OUTLINE, "linestyle": ":" if own.whole[i] else "-"}
                 ax.add_patch(
-                    Rectangle(box, 0.94 * (right - left), 0.94 * (bottom - t), fill=False, linewidth=1.1, **style)
+                    Rectangle(box, 0.94 * (right - left), 0.94 * (bottom - t), fill=False, linewidth=1.1, **line)
                 )
         if not getattr(own, name):
             ax.text(0.1, y + 0.5, "no such image", va="center", fontsize=SMALL_SIZE, color=QUIET)

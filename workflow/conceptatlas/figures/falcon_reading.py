@@ -32,12 +32,7 @@ def group_pictures(pictures: Pictures, members: pd.DataFrame, crops: pd.DataFram
     cut = crops[(crops["group"] == group) & (crops["kind"] == "high")]
     by_image: dict[int, Any] = {int(row["image_index"]): row for row in records(cut)}
     frames = [pictures.of([image])[0] for image in high]
-    boxes = [
-        Box(
-            *(int(by_image[image][side]) for side in ("top", "left", "bottom", "right")), bool(by_image[image]["whole"])
-        )
-        for image in high
-    ]
+    boxes = [box_in(by_image[image]) for image in high]
     size = frames[0].shape[0] if frames else 1
     return GroupPictures(
         high=[small(frame) for frame in frames],
@@ -46,3 +41,8 @@ def group_pictures(pictures: Pictures, members: pd.DataFrame, crops: pd.DataFram
         boxes=[(box.top / size, box.left / size, box.bottom / size, box.right / size) for box in boxes],
         whole=[box.whole for box in boxes],
     )
+
+
+def box_in(row: Any) -> Box:
+    """The box of a row of crops.parquet."""
+    return Box(int(row["top"]), int(row["left"]), int(row["bottom"]), int(row["right"]), whole=bool(row["whole"]))

@@ -58,13 +58,14 @@ def transfer(pairs: pd.DataFrame, carried: pd.DataFrame, *, encoder: str, vocabu
         ax.set(xlabel="R² of the group's features", ylabel=words, ylim=(-0.04, 1.04))
         grid(ax)
     told = carried["share_words"].notna()
+    n_high = int(carried["n_high"].max()) if len(carried) else 0
     above = int((carried.loc[told, "p"] <= 0.05).sum())
     first = records(pairs.head(1))[0]
     note = sentences(
         f"Data set {plain(first['dataset'])}, encoder {plain(encoder)}, vocabulary {plain(vocabulary)}; map learned on "
         f"{count(int(first['n_train']), 'image')}, tested on {count(int(first['n_test']), 'other')}",
         "Left: grey tick, 95 % point of maps learned on permuted pairs",
-        f"Middle, right: a point a group; the {int(carried['n_high'].max()) if len(carried) else 0} highest test images "
+        f"Middle, right: a point a group; the {n_high} highest test images "
         "in its own value against those highest in the predicted one; grey: chance, and the mean 95 % point of random "
         "images",
         f"Words of whole frames; {above:,} of {count(int(told.sum()), 'group')} share more words than random images "

@@ -67,7 +67,7 @@ def word_scores(space: Space, groups: pd.DataFrame, words: pd.DataFrame, *, page
 def _panel(ax: Axes, words: pd.DataFrame) -> None:
     for y, row in enumerate(records(words)):
         colour = DROPPED if row["dropped"] else ABOVE if row["above_null"] else BELOW
-        hatch = {"hatch": "////", "edgecolor": "white", "linewidth": 0} if row["dropped"] else {}
+        hatch: dict[str, Any] = {"hatch": "////", "edgecolor": "white", "linewidth": 0} if row["dropped"] else {}
         ax.barh(y, row["score"], height=0.7, color=colour, **hatch)
         if pd.notna(row["score_low"]):
             ax.plot([row["score_low"], row["score_high"]], [y, y], color="#222222", linewidth=1.0)
