@@ -24,9 +24,12 @@ include: "workflow/rules/principal.smk"
 include: "workflow/rules/robustness.smk"
 include: "workflow/rules/net2vec.smk"
 include: "workflow/rules/similarity.smk"
+include: "workflow/rules/encoders.smk"
+include: "workflow/rules/falcon.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/demo_models.smk"
+include: "workflow/rules/demo_encoder.smk"
 
 
 rule all:
@@ -48,6 +51,8 @@ rule all:
         net2vec_figures,
         similarity_tables,
         similarity_figures,
+        falcon_tables,
+        falcon_figures,
         # manifests: a shard that `conceptatlas verify --repair` set aside is made again, whoever reads it
         framed_shards,
         extracted_shards,

@@ -16,19 +16,33 @@ PACKAGE = "conceptatlas"
 
 LEVELS = [
     {"naming", "seeds"},
-    {"sheets", "levels", "validation", "costs", "costs_similarity", "plugins", "progress", "preflight_table", "memory"},
+    {
+        "sheets",
+        "levels",
+        "validation",
+        "costs",
+        "costs_encoders",
+        "costs_falcon",
+        "costs_similarity",
+        "plugins",
+        "progress",
+        "preflight_table",
+        "memory",
+    },
     {"files", "bucket", "outside", "tables", "provenance", "parallel", "streaming", "masks", "inference"},
-    {"datasets"},
+    {"datasets", "vocabularies"},
     {"devices", "models"},
+    {"encoders"},
     {"activations"},
     {
-        *("study", "study_plan", "study_net2vec", "study_similarity"),
-        *("axes", "dissection", "net2vec", "robustness", "similarity"),
+        *("study", "study_plan", "study_net2vec", "study_similarity", "study_encoders", "study_falcon"),
+        *("axes", "dissection", "falcon", "net2vec", "robustness", "similarity"),
     },
     {"figures"},
     {
         *("cluster", "jobs", "record"),
         *("preflight", "preflight_net2vec", "preflight_passes", "preflight_principal", "preflight_similarity"),
+        "preflight_falcon",
         *("schema_docs", "verification"),
         "__main__",
     },
@@ -42,6 +56,9 @@ NEIGHBOURS = {
     ("levels", "sheets"),
     ("costs", "levels"),
     ("costs_similarity", "costs"),
+    ("costs_encoders", "costs"),
+    ("costs_falcon", "costs"),
+    ("costs_falcon", "costs_encoders"),
     ("tables", "files"),
     ("parallel", "files"),
     ("outside", "files"),
@@ -57,10 +74,16 @@ NEIGHBOURS = {
     ("study", "study_net2vec"),
     ("study_similarity", "study_plan"),
     ("study", "study_similarity"),
+    ("study", "study_encoders"),
+    ("study_encoders", "study_plan"),
+    ("study", "study_falcon"),
+    ("study_falcon", "study_encoders"),
+    ("study_falcon", "study_plan"),
     ("preflight", "preflight_net2vec"),
     ("preflight", "preflight_passes"),
     ("preflight", "preflight_principal"),
     ("preflight", "preflight_similarity"),
+    ("preflight", "preflight_falcon"),
 }
 
 EXCEPTIONS = {
@@ -79,6 +102,9 @@ WITHOUT_TORCH = [
     "study_plan",
     "study_net2vec",
     "study_similarity",
+    "study_encoders",
+    "study_falcon",
+    "encoders.index",
     "costs",
     "files",
     "tables",
@@ -167,7 +193,8 @@ def test_no_assert_and_no_print_in_the_library() -> None:
 
 def test_modules_for_planning_do_not_load_torch() -> None:
     lines = [f"import {PACKAGE}.{name}" for name in WITHOUT_TORCH]
-    rooms = ("streaming", "masks", "inference", "axes", "dissection", "net2vec", "robustness", "similarity")
+    rooms = ("streaming", "masks", "inference", "vocabularies")
+    rooms += ("axes", "dissection", "net2vec", "robustness", "similarity")
     lines += [f"import {PACKAGE}.{name}.{part}" for name, part in _parts(*rooms)]
     lines += ["import sys", "assert 'torch' not in sys.modules"]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
@@ -250,6 +277,12 @@ def test_what_is_ancient_has_an_ordinary_way_too() -> None:
         "overlaps": ("dataset",),
         "examples": ("dataset",),
         "weights": ("report", "discovered"),
+        "encoder_weights": ("encoder_report",),
+        "embeddings": ("embeddings_manifests",),
+        "parts": ("parts_manifests",),
+        "target_statistics": ("statistics_manifests",),
+        "captions": ("captions_manifest",),
+        "vectors": ("captions_manifest",),
     }
     for name, text in rules().items():
         inputs = re.findall(r"^        (\w+)=(ancient\()?", text.split("    output:")[0], flags=re.MULTILINE)

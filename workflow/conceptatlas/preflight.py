@@ -25,6 +25,7 @@ from conceptatlas.costs import SECONDS
 from conceptatlas.datasets.index import format_of
 from conceptatlas.files import read_json, write_json
 from conceptatlas.models.rows import needs_calibration
+from conceptatlas.preflight_falcon import falcon_stage
 from conceptatlas.preflight_net2vec import net2vec_stage
 from conceptatlas.preflight_passes import passes_stage
 from conceptatlas.preflight_principal import principal_stage
@@ -86,6 +87,7 @@ def estimate(
         *principal_stage(config, data, layers, n_images, shapes, pairs),
         *net2vec_stage(config, data, layers, n_images, shapes, pairs),
         *similarity_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
+        *falcon_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
     ]
 
 

@@ -6,7 +6,7 @@ Imported while Snakemake parses: standard library only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from conceptatlas.models.rows import needs_calibration, why_no_scores
@@ -19,8 +19,10 @@ KEYS = {
     "layers": ("model", "layer"),
     "bases": ("dataset", "model", "layer", "basis"),
     "perturbations": ("level",),
+    "encoders": ("encoder",),
+    "vocabularies": ("vocabulary",),
 }
-OPTIONAL = ("bases", "perturbations")
+OPTIONAL = ("bases", "perturbations", "encoders", "vocabularies")
 """Sheets that may have no rows."""
 NEEDS = {
     "dissection": ("full", "counts"),
@@ -42,6 +44,8 @@ class Study:
     layers: dict[tuple[str, str], Row]
     bases: dict[tuple[str, str, str, str], Row]
     perturbations: dict[str, Row]
+    encoders: dict[str, Row] = field(default_factory=dict)
+    vocabularies: dict[str, Row] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -197,6 +201,33 @@ class Study:
         asked = [(d, layer) for d, m, layer in self.compared() if m == model]
         return [(d, layer) for layer in dict.fromkeys(layer for _, layer in asked) for d, own in asked if own == layer]
 
+    def explained(self) -> list[tuple[str, str, str]]:
+        """The (dataset, model, layer) whose features FALCON explains (config section `falcon`): by default the last
+        layer of each model in the sheet."""
+        section = self.config["falcon"]
+        return [
+            (dataset, model, layer)
+            for dataset in self.datasets
+            for model in self.models
+            if is_asked(section, datasets=dataset, models=model)
+            for layer in self._representations(model)
+        ]
+
+    def carried_to(self, dataset: str) -> list[tuple[str, str]]:
+        """The (model, layer) that concepts explained on a data set are carried over to (`falcon.transfer.models`)."""
+        if dataset not in {d for d, *_ in self.explained()}:
+            return []
+        own = [(model, layer) for d, model, layer in self.explained() if d == dataset]
+        named = self.config["falcon"]["transfer"]["models"]
+        if named is None:
+            return own
+        return [(model, layer) for model in self.models if model in named for layer in self._representations(model)]
+
+    def _representations(self, model: str) -> list[str]:
+        """The layers of a model that FALCON takes as representations."""
+        layers, wanted = [row["layer"] for row in self.layer_rows(model)], self.config["falcon"]["layers"]
+        return layers[-1:] if wanted is None else [layer for layer in layers if layer in wanted]
+
     def _asked(self, section: str, pairs: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
         """Of (dataset, model) pairs, the (dataset, model, layer) that a section of the config asks for."""
         wanted = self.config[section]
@@ -210,7 +241,8 @@ class Study:
     def extracted(self) -> list[tuple[str, str]]:
         """The (dataset, model) pairs that some analysis needs activations of."""
         wanted = {*self.dissected(), *self.learned_models(), *self.compared_models()}
-        wanted |= {(d, m) for d, m, _, _ in self.bases}
+        wanted |= {(d, m) for d, m, _, _ in self.bases} | {(d, m) for d, m, _ in self.explained()}
+        wanted |= {(d, m) for d in self.datasets for m, _ in self.carried_to(d)}
         return [(d, m) for d in self.datasets for m in self.models if (d, m) in wanted]
 
     def plain(self) -> dict[str, Any]:

@@ -64,6 +64,12 @@ rule similarity:
     localrule: True
 
 
+rule falcon:
+    input:
+        falcon_tables,
+    localrule: True
+
+
 rule figures:
     input:
         dissection_figures,
@@ -72,6 +78,7 @@ rule figures:
         principal_figures,
         net2vec_figures,
         similarity_figures,
+        falcon_figures,
     localrule: True
 
 
@@ -162,6 +169,8 @@ rule write_run_record:
         net2vec_figures=net2vec_figures,
         similarity=similarity_tables,
         similarity_figures=similarity_figures,
+        falcon=falcon_tables,
+        falcon_figures=falcon_figures,
     output:
         run_record="<results>/run_record.json",
     log:
