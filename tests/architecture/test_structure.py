@@ -20,10 +20,10 @@ LEVELS = [
     {"files", "bucket", "outside", "tables", "provenance", "parallel", "streaming", "masks", "inference"},
     {"datasets"},
     {"devices", "models"},
-    {"activations"},
+    {"activations", "generators"},
     {
         *("study", "study_plan", "study_net2vec", "study_similarity"),
-        *("axes", "dissection", "net2vec", "robustness", "similarity"),
+        *("axes", "dissection", "linking", "net2vec", "robustness", "similarity"),
     },
     {"figures"},
     {
