@@ -6,6 +6,7 @@ LinearRegression, whose result `solving` reaches by streamed normal equations.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,12 +73,17 @@ class Link:
         return r @ weights + intercept
 
 
-def write_link(path: str | Path, link: Link) -> None:
-    """Write a link atomically as HDF5: one array an attribute, `ridge` as attribute of the file."""
+def write_link(path: str | Path, link: Link, *, extra: Mapping[str, Array] | None = None) -> None:
+    """Write a link atomically as HDF5: one array an attribute, `ridge` as attribute of the file.
+
+    extra : further arrays by their place in the file.
+    """
     with atomic_path(path) as part, h5py.File(part, "w") as store:
         for name in ARRAYS:
             store[name] = np.asarray(getattr(link, name), dtype=np.float32)
         store.attrs["ridge"] = float(link.ridge)
+        for name, array in (extra or {}).items():
+            store[name] = array
 
 
 def read_link(path: str | Path) -> Link:
