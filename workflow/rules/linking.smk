@@ -125,7 +125,6 @@ rule plot_link:
         table=f"{LINKED}/link.parquet",
         record=f"{LINKED}/link.json",
         cycled=f"{LINKED}/cycled.h5",
-        classes=f"{LINKED}/classes.parquet",
         counterfactuals=counterfactual_files,
     output:
         folder=directory("<results>/figures/linking/{generator}/{model}/link"),

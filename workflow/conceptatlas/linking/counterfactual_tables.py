@@ -60,6 +60,6 @@ def rate_frame(rows: pd.DataFrame) -> pd.DataFrame:
         won = started[started["success"]]
         low, high = wilson_interval(len(won), len(started))
         rate = len(won) / len(started) if len(started) else float("nan")
-        medians = (float(won["steps"].median()), float(won["shift_l2"].median()), float(won["agreement"].mean()))
+        medians = (float(won["steps"].astype("float64").median()), float(won["shift_l2"].median()), float(won["agreement"].mean()))
         found.append((*key, len(started), len(won), rate, low, high, len(part) - len(started), *medians))
     return pd.DataFrame(found, columns=[column.name for column in RATE_COLUMNS])
