@@ -24,6 +24,8 @@ include: "workflow/rules/principal.smk"
 include: "workflow/rules/robustness.smk"
 include: "workflow/rules/net2vec.smk"
 include: "workflow/rules/similarity.smk"
+include: "workflow/rules/linking_inputs.smk"
+include: "workflow/rules/linking.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/demo_models.smk"
@@ -48,6 +50,8 @@ rule all:
         net2vec_figures,
         similarity_tables,
         similarity_figures,
+        linking_tables,
+        linking_figures,
         # manifests: a shard that `conceptatlas verify --repair` set aside is made again, whoever reads it
         framed_shards,
         extracted_shards,

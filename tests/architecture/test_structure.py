@@ -16,19 +16,19 @@ PACKAGE = "conceptatlas"
 
 LEVELS = [
     {"naming", "seeds"},
-    {"sheets", "levels", "validation", "costs", "costs_similarity", "plugins", "progress", "preflight_table", "memory"},
+    {"sheets", "levels", "validation", "costs", "costs_linking", "costs_similarity", "plugins", "progress", "preflight_table", "memory"},
     {"files", "bucket", "outside", "tables", "provenance", "parallel", "streaming", "masks", "inference"},
     {"datasets"},
     {"devices", "models"},
     {"activations", "generators"},
     {
-        *("study", "study_plan", "study_net2vec", "study_similarity"),
+        *("study", "study_plan", "study_net2vec", "study_similarity", "study_linking"),
         *("axes", "dissection", "linking", "net2vec", "robustness", "similarity"),
     },
     {"figures"},
     {
         *("cluster", "jobs", "record"),
-        *("preflight", "preflight_net2vec", "preflight_passes", "preflight_similarity"),
+        *("preflight", "preflight_net2vec", "preflight_passes", "preflight_similarity", "preflight_linking", "preflight_robustness"),
         *("schema_docs", "verification"),
         "__main__",
     },
@@ -56,6 +56,10 @@ NEIGHBOURS = {
     ("study", "study_plan"),
     ("study", "study_net2vec"),
     ("study_similarity", "study_plan"),
+    ("study_linking", "study_plan"),
+    ("study", "study_linking"),
+    ("costs_linking", "costs"),
+    ("preflight", "preflight_linking", "preflight_robustness"),
     ("study", "study_similarity"),
     ("preflight", "preflight_net2vec"),
     ("preflight", "preflight_passes"),
@@ -66,6 +70,7 @@ EXCEPTIONS = {
     # which formats and model sources there are: dictionaries of names, imported while the study is checked
     ("study", "datasets"),
     ("study", "models"),
+    ("study_linking", "generators"),
 }
 
 WITHOUT_TORCH = [
@@ -78,6 +83,7 @@ WITHOUT_TORCH = [
     "study_plan",
     "study_net2vec",
     "study_similarity",
+    "study_linking",
     "costs",
     "files",
     "tables",
@@ -91,6 +97,7 @@ WITHOUT_TORCH = [
     "datasets.index",
     "datasets.reader",
     "models.index",
+    "generators.index",
 ]
 
 
@@ -249,6 +256,8 @@ def test_what_is_ancient_has_an_ordinary_way_too() -> None:
         "overlaps": ("dataset",),
         "examples": ("dataset",),
         "weights": ("report", "discovered"),
+        "encoder": ("report",),
+        "pairs": ("manifests",),
     }
     for name, text in rules().items():
         inputs = re.findall(r"^        (\w+)=(ancient\()?", text.split("    output:")[0], flags=re.MULTILINE)

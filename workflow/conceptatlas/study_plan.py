@@ -6,7 +6,7 @@ Imported while Snakemake parses: standard library only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from conceptatlas.models.rows import needs_calibration, why_no_scores
@@ -19,8 +19,9 @@ KEYS = {
     "layers": ("model", "layer"),
     "bases": ("dataset", "model", "layer", "basis"),
     "perturbations": ("level",),
+    "generators": ("generator",),
 }
-OPTIONAL = ("bases", "perturbations")
+OPTIONAL = ("bases", "perturbations", "generators")
 """Sheets that may have no rows."""
 NEEDS = {
     "dissection": ("full", "counts"),
@@ -42,6 +43,7 @@ class Study:
     layers: dict[tuple[str, str], Row]
     bases: dict[tuple[str, str, str, str], Row]
     perturbations: dict[str, Row]
+    generators: dict[str, Row] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -196,6 +198,15 @@ class Study:
         in the order of the sheet."""
         asked = [(d, layer) for d, m, layer in self.compared() if m == model]
         return [(d, layer) for layer in dict.fromkeys(layer for _, layer in asked) for d, own in asked if own == layer]
+
+    def linked(self) -> list[tuple[str, str]]:
+        """The (generator, model) pairs to link (config section `linking`): of all models where none is named, those
+        that are trained and give class scores, as far as their rows tell."""
+        section = self.config["linking"]
+        generators = self.generators if section["generators"] is None else section["generators"]
+        able = [m for m in self.models if not self.calibrated(m) and not why_no_scores(self.models[m])]
+        models = able if section["models"] is None else section["models"]
+        return [(g, m) for g in self.generators if g in generators for m in self.models if m in models]
 
     def _asked(self, section: str, pairs: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
         """Of (dataset, model) pairs, the (dataset, model, layer) that a section of the config asks for."""

@@ -25,6 +25,7 @@ from conceptatlas.datasets.index import format_modules, named_files
 from conceptatlas.jobs import planned_code
 from conceptatlas.models.index import source_module
 from conceptatlas.models.rows import weights_files
+from conceptatlas.naming import shard_names
 from conceptatlas.plugins import plugin_file
 from conceptatlas.provenance import fingerprint
 from conceptatlas.sheets import expand_cell, expand_row

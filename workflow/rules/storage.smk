@@ -31,6 +31,8 @@ def named_outside(wildcards):
     """Files that a row names, as the sheet writes them."""
     if wildcards.sheet == "models":
         return weights_files(study.models[wildcards.row])
+    if wildcards.sheet == "generators":
+        return generator_files(study.generators[wildcards.row])
     basis = study.bases[tuple(wildcards.row.split("~"))]
     return [basis["path"]] if basis["path"] else []
 
@@ -50,7 +52,8 @@ def brought_directions(wildcards):
 
 def sent_files():
     """Sheets, and modules of the user's own, that jobs elsewhere read while they parse or load a model."""
-    own = [plugin_file(row["architecture"]) for row in study.models.values() if row["source"] == "user"]
+    rows = [*study.models.values(), *study.generators.values()]
+    own = [plugin_file(row["architecture"]) for row in rows if row["source"] == "user"]
     sheets = sheet_files(study.config, config_files=workflow.configfiles)
     return [*sheets, *(file for file in own if Path(file).is_file())]
 

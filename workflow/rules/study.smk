@@ -64,6 +64,13 @@ rule similarity:
     localrule: True
 
 
+rule linking:
+    input:
+        linking_tables,
+        linking_figures,
+    localrule: True
+
+
 rule figures:
     input:
         dissection_figures,
@@ -72,6 +79,7 @@ rule figures:
         principal_figures,
         net2vec_figures,
         similarity_figures,
+        linking_figures,
     localrule: True
 
 
@@ -162,6 +170,8 @@ rule write_run_record:
         net2vec_figures=net2vec_figures,
         similarity=similarity_tables,
         similarity_figures=similarity_figures,
+        linking=linking_tables,
+        linking_figures=linking_figures,
     output:
         run_record="<results>/run_record.json",
     log:

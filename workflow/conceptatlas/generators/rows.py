@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from conceptatlas.models.rows import options_cell
 from conceptatlas.naming import unknown
+from conceptatlas.outside import relocated
 
 
 def row_options(row: Mapping[str, Any], *, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -41,3 +42,8 @@ def row_options(row: Mapping[str, Any], *, known: Mapping[str, Any] | None = Non
 def weights_files(row: Mapping[str, Any]) -> list[str]:
     """The files whose content decides about a generator: the parts of its `weights` cell, separated by ``;``."""
     return [part.strip() for part in str(row.get("weights", "")).split(";") if part.strip()]
+
+
+def with_weights_in(row: dict[str, Any], folders: Sequence[str]) -> dict[str, Any]:
+    """The (expanded) row with its files in the folder they were brought to; as it is if `folders` is empty."""
+    return relocated(row, weights_files(row), folders)

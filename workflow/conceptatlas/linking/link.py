@@ -65,10 +65,11 @@ class Link:
         """The style vectors of representations: float32 (n, K) -> (n, w_dim), differentiable, on the device of r."""
         key = str(r.device)
         if key not in self._tensors:
-            self._tensors[key] = (
-                torch.from_numpy(self.weights).to(r.device),
-                torch.from_numpy(self.intercept).to(r.device),
-            )
+            with torch.inference_mode(False):  # what is made in inference mode takes no part in gradients later
+                self._tensors[key] = (
+                    torch.from_numpy(self.weights).to(r.device),
+                    torch.from_numpy(self.intercept).to(r.device),
+                )
         weights, intercept = self._tensors[key]
         return r @ weights + intercept
 
