@@ -82,6 +82,7 @@ NEIGHBOURS = {
     ("preflight", "preflight_net2vec"),
     ("preflight", "preflight_passes"),
     ("preflight", "preflight_similarity"),
+    ("preflight", "preflight_robustness"),
 }
 
 EXCEPTIONS = {

@@ -74,8 +74,8 @@ def trajectories(found: dict[str, Array], rows: pd.DataFrame, *, place: str, sou
         if number == len(shown) - 1:
             ax.set_xlabel("step")
     note = (
-        f"{count(len(shown), 'search', plural='searches')} of {len(chosen)} pairs of classes, the first of each. I: the "
-        "picture; I~: its copy by the link; then the generated pictures of relu(r - shift) until the classifier "
+        f"{count(len(shown), 'search', plural='searches')} of {len(chosen)} pairs of classes, the first of each. I: "
+        "the picture; I~: its copy by the link; then the generated pictures of relu(r - shift) until the classifier "
         f"calls one the target. Logits: what the head says of r - shift. {source}"
     )
     head(figure, title, note)

@@ -53,9 +53,7 @@ class Painter(nn.Module):
             nn.Linear(inputs, width), nn.LeakyReLU(0.2), nn.Linear(width, width), nn.LeakyReLU(0.2)
         )
         self.start = nn.Linear(width, channels[0] * side * side)
-        self.blocks = nn.ModuleList(
-            Block(before, after, width) for before, after in itertools.pairwise(channels)
-        )
+        self.blocks = nn.ModuleList(Block(before, after, width) for before, after in itertools.pairwise(channels))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(n, inputs) -> (n, channels, side, side)."""

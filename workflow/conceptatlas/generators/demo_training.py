@@ -63,7 +63,7 @@ def train_demo_generator(
     started = time.monotonic()
     scenes = draw_scenes(n_scenes, n_twins)
     net = seeded_build(DemoNet, seed=0)
-    fit(net, *scenes, n_steps=n_steps)  # type: ignore[arg-type]
+    fit(net, *scenes, n_steps=n_steps)
     with atomic_path(weights) as part:
         save_file(
             {
@@ -125,7 +125,7 @@ def fit(net: nn.Module, ws: Array, pictures: Array, objects: Array, *, n_steps: 
     optimiser = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=n_steps, pct_start=0.1)
     losses: list[float] = []
-    net.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net.train().to(memory_format=torch.channels_last)
     for step in progress(range(n_steps), description="steps of the demo generator"):
         rng = generator(0, "demo generator", "step", step)
         rows = rng.integers(0, len(ws), BATCH)

@@ -257,7 +257,7 @@ def describe(
     frame["steps"] = frame["steps"].astype("Int64")
     for name in ("reason", "head_says", "top_units"):
         frame[name] = frame[name].fillna("")
-    numbers = [c for c in frame if c.startswith(("shift", "image_", "mahalanobis", "agreement", "logit"))]
+    numbers = [c for c in map(str, frame) if c.startswith(("shift", "image_", "mahalanobis", "agreement", "logit"))]
     return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
@@ -316,8 +316,8 @@ def write_trajectories(
     """Pictures along the first `n_each` searches of every pair of classes, successes first.
 
     `pictures` uint8 (frame, 3, size, size); per frame `row` (of the table), `step` (-2 the picture I itself, -1 its
-    copy through the circle, else the step), `logits` float32 (frame, 2) of the head, of origin and target (NaN for I), `w`
-    float32 (frame, w_dim).
+    copy through the circle, else the step), `logits` float32 (frame, 2) of the head, of origin and target (NaN for I),
+    `w` float32 (frame, w_dim).
     """
     chosen: dict[tuple[int, int], list[int]] = {}
     for wanted in (True, False):

@@ -1,8 +1,8 @@
 """How well the link predicts style vectors of held-out pairs: R^2 in all and within classes, MSE, intervals, nulls.
 
 R^2 is variance-weighted over the coordinates of w: 1 - (sum of squared errors) / (sum of squares around the mean). In
-all classes together it is inflated, because the class alone tells much of w; within classes both w and its prediction are
-taken relative to their class means, so that only what distinguishes pictures of one class counts.
+all classes together it is inflated, because the class alone tells much of w; within classes both w and its prediction
+are taken relative to their class means, so that only what distinguishes pictures of one class counts.
 """
 
 from __future__ import annotations
