@@ -16,7 +16,18 @@ PACKAGE = "conceptatlas"
 
 LEVELS = [
     {"naming", "seeds"},
-    {"sheets", "levels", "validation", "costs", "costs_linking", "costs_similarity", "plugins", "progress", "preflight_table", "memory"},
+    {
+        "sheets",
+        "levels",
+        "validation",
+        "costs",
+        "costs_linking",
+        "costs_similarity",
+        "plugins",
+        "progress",
+        "preflight_table",
+        "memory",
+    },
     {"files", "bucket", "outside", "tables", "provenance", "parallel", "streaming", "masks", "inference"},
     {"datasets"},
     {"devices", "models"},
@@ -28,7 +39,14 @@ LEVELS = [
     {"figures"},
     {
         *("cluster", "jobs", "record"),
-        *("preflight", "preflight_net2vec", "preflight_passes", "preflight_similarity", "preflight_linking", "preflight_robustness"),
+        *(
+            "preflight",
+            "preflight_net2vec",
+            "preflight_passes",
+            "preflight_similarity",
+            "preflight_linking",
+            "preflight_robustness",
+        ),
         *("schema_docs", "verification"),
         "__main__",
     },
@@ -64,6 +82,7 @@ NEIGHBOURS = {
     ("preflight", "preflight_net2vec"),
     ("preflight", "preflight_passes"),
     ("preflight", "preflight_similarity"),
+    ("preflight", "preflight_robustness"),
 }
 
 EXCEPTIONS = {

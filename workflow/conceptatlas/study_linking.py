@@ -58,15 +58,15 @@ def _generator(name: str, row: Row) -> Iterable[Exception | str]:
         yield f"generator {name}: source {row['source']} needs the file of its weights in column weights"
     if row["source"] == "stylegan_xl" and row["trust_pickle"] != "true":
         yield (
-            f"generator {name}: its weights are a pickle, which can run any code on this machine when it is read; write "
-            "`true` in column trust_pickle if you trust where it comes from"
+            f"generator {name}: its weights are a pickle, which can run any code on this machine when it is read; "
+            "write `true` in column trust_pickle if you trust where it comes from"
         )
     if row["source"] != "stylegan_xl" and row["trust_pickle"] == "true":
         yield f"generator {name}: trust_pickle is for source stylegan_xl; {row['source']} opens no pickle"
 
 
 def _known_classes(section: dict[str, Any]) -> list[str]:
-    """Classes of the classifier that pairs are drawn of, as far as the config tells: only where it names all of them."""
+    """Classes of the classifier that pairs are drawn of, as far as the config tells: where it names all of them."""
     if section["classes"] is None:
         return []
     named = {str(key): str(value) for key, value in section["class_map"].items()}

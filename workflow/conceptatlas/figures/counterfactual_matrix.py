@@ -22,11 +22,14 @@ def success_matrix(rates: pd.DataFrame, rows: pd.DataFrame, *, place: str) -> Fi
     pairs = rates[rates["target"] != "any"]
     if not len(pairs):
         return empty_figure(title, "No pair of classes was asked for.")
-    names = list(dict.fromkeys([*pairs["origin"], *pairs["target"]]))
+    names = sorted({*pairs["origin"], *pairs["target"]})
     side = max(3.0, CELL * len(names))
     figure = new_figure(2 * side + 2.6, side + 2.2)
     panels = figure.subplots(1, 2)
-    kinds = (("rate", "share of searches that succeed", "viridis", 1.0), ("shift_l2", "median |shift|₂", "cividis", None))
+    kinds = (
+        ("rate", "share of searches that succeed", "viridis", 1.0),
+        ("shift_l2", "median |shift|₂", "cividis", None),
+    )
     for ax, (column, words, colours, top) in zip(panels, kinds, strict=True):
         matrix = np.full((len(names), len(names)), np.nan)
         for row in records(pairs):

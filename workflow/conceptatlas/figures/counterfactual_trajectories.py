@@ -51,7 +51,7 @@ def trajectories(found: dict[str, Array], rows: pd.DataFrame, *, place: str, sou
         return empty_figure(title, "No search started.")
     figure = new_figure(FRAMES * CELL + 4.6, len(shown) * (CELL + 0.32) + 1.5)
     axes = figure.subplots(len(shown), FRAMES + 1, squeeze=False, width_ratios=[1] * FRAMES + [2.3])
-    for line, row in zip(axes, shown, strict=True):
+    for number, (line, row) in enumerate(zip(axes, shown, strict=True)):
         about, frames = rows.iloc[row], np.flatnonzero(found["row"] == row)
         for ax in line[:-1]:
             ax.set_axis_off()
@@ -69,13 +69,13 @@ def trajectories(found: dict[str, Array], rows: pd.DataFrame, *, place: str, sou
         top = max(1, int(steps.max()))
         ax.set_xlim(-0.3, top * 1.3)
         grid(ax)
-        if line is axes[0]:
+        if not number:
             ax.legend(loc="upper left", title="logit")
-        if line is axes[-1]:
+        if number == len(shown) - 1:
             ax.set_xlabel("step")
     note = (
-        f"{count(len(shown), 'search', plural='searches')} of {len(chosen)} pairs of classes, the first of each. I: the "
-        "picture; I~: its copy through the link; then the generated pictures of relu(r - shift) until the classifier "
+        f"{count(len(shown), 'search', plural='searches')} of {len(chosen)} pairs of classes, the first of each. I: "
+        "the picture; I~: its copy by the link; then the generated pictures of relu(r - shift) until the classifier "
         f"calls one the target. Logits: what the head says of r - shift. {source}"
     )
     head(figure, title, note)

@@ -48,9 +48,10 @@ def plot_link(
     def figures() -> Iterator[Drawn]:
         yield Drawn("link_quality", "", 1, link_quality(read_table(table), read_json(record)))
         with h5py.File(cycled, "r") as store:
-            arrays = [store[name][:] for name in ("pictures", "class", "answer", "rmse")]
+            pictures, classes, answers, errors = (store[name][:] for name in ("pictures", "class", "answer", "rmse"))
             names = json.loads(store.attrs["classes"])
-        yield Drawn("cycled_pictures", "", 1, cycled_pictures(*arrays, names, place=place, source=source))
+        shown = cycled_pictures(pictures, classes, answers, errors, names, place=place, source=source)
+        yield Drawn("cycled_pictures", "", 1, shown)
         if counterfactuals:
             rows, rates = read_table(counterfactuals[0]), read_table(counterfactuals[1])
             yield Drawn("success_matrix", "", 1, success_matrix(rates, rows, place=place))

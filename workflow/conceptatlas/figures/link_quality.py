@@ -56,7 +56,7 @@ def link_quality(table: pd.DataFrame, record: dict[str, Any]) -> Figure:
     left.set_title("R² of style vectors from representations")
     left.set_xlabel("R², variance-weighted (1 is perfect)")
     _rows(right, [(_words(r), r) for r in records(others)])
-    right.set_title("Congruence of the spaces, and pictures through the circle")
+    right.set_title("The two spaces, and the circle")
     right.set_xlabel("value")
     mse = table[table["measure"] == "mse"].iloc[0]
     note = (

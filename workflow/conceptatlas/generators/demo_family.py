@@ -1,8 +1,8 @@
 """The scenes that the demo generator draws: a family of the demo's renderer in which every factor is a coordinate of w.
 
-A style vector holds, one after the other, shares of the main object's kind (the class), the place, the object's colour,
-texture and variant (one-hot where drawn), the continuous factors of `FACTORS` in -1..1, and style noise. So w carries
-the scene's parameters linearly, and every w has a twin: the scene of its largest shares, drawn by the renderer with true
+A style vector holds, one after the other, shares of the main object's kind (the class), the place, the object's
+colour, texture and variant (one-hot where drawn), the continuous factors of `FACTORS` in -1..1, and style noise. So
+w carries the scene's parameters linearly, and every w has a twin: the scene of its largest shares, drawn by the renderer with true
 masks. Between two one-hot points the generator has learnt to dissolve one picture into the other.
 """
 
@@ -14,7 +14,13 @@ import numpy as np
 
 from conceptatlas.datasets.scenes.parameters import Background, Light, Scene, Thing
 from conceptatlas.datasets.scenes.renderer import Rendered
-from conceptatlas.datasets.scenes.vocabulary import CLASSES, CONCEPT_NUMBERS, KIND_COLORS, KIND_TEXTURES, concept_category
+from conceptatlas.datasets.scenes.vocabulary import (
+    CLASSES,
+    CONCEPT_NUMBERS,
+    KIND_COLORS,
+    KIND_TEXTURES,
+    concept_category,
+)
 from conceptatlas.seeds import generator
 
 Array = np.ndarray[Any, Any]

@@ -7,6 +7,7 @@ the canvas, and three convolutions blend it with the background. All of it is di
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -48,11 +49,11 @@ class Painter(nn.Module):
         super().__init__()
         width = 128
         self.side, self.channels = side, channels
-        self.embed = nn.Sequential(nn.Linear(inputs, width), nn.LeakyReLU(0.2), nn.Linear(width, width), nn.LeakyReLU(0.2))
-        self.start = nn.Linear(width, channels[0] * side * side)
-        self.blocks = nn.ModuleList(
-            Block(before, after, width) for before, after in zip(channels[:-1], channels[1:], strict=True)
+        self.embed = nn.Sequential(
+            nn.Linear(inputs, width), nn.LeakyReLU(0.2), nn.Linear(width, width), nn.LeakyReLU(0.2)
         )
+        self.start = nn.Linear(width, channels[0] * side * side)
+        self.blocks = nn.ModuleList(Block(before, after, width) for before, after in itertools.pairwise(channels))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(n, inputs) -> (n, channels, side, side)."""
@@ -128,5 +129,7 @@ def uneven_light(noise: torch.Tensor) -> torch.Tensor:
     at = (torch.arange(IMAGE_SIZE, device=noise.device, dtype=noise.dtype) + 0.5) / IMAGE_SIZE * math.pi
     waves = [torch.cos(at * (i % 2 + 1)) for i in range(N_NOISE)]
     flat = torch.ones_like(at)
-    patterns = [torch.outer(flat, wave) if i < N_NOISE // 2 else torch.outer(wave, flat) for i, wave in enumerate(waves)]
+    patterns = [
+        torch.outer(flat, wave) if i < N_NOISE // 2 else torch.outer(wave, flat) for i, wave in enumerate(waves)
+    ]
     return torch.einsum("ni,ihw->nhw", noise, torch.stack(patterns))[:, None]

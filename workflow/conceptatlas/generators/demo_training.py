@@ -1,8 +1,8 @@
 """The recipe of the shipped demo generator: render scenes of the family, learn to draw them, round to float16, judge.
 
-No adversary: the net is given a scene's parameters and compared with the renderer's picture, pixel by pixel. A part of
-the pictures is shown together with a twin that differs in one word (another colour, place, kind ...), and the net learns
-to dissolve one into the other between them. `snakemake train_demo_generator` runs this again.
+No adversary: the net is given a scene's parameters and compared with the renderer's picture, pixel by pixel. A part
+of the pictures is shown together with a twin that differs in one word (another colour, place, kind ...), and the net
+learns to dissolve one into the other between them. `snakemake train_demo_generator` runs this again.
 """
 
 from __future__ import annotations
@@ -63,9 +63,15 @@ def train_demo_generator(
     started = time.monotonic()
     scenes = draw_scenes(n_scenes, n_twins)
     net = seeded_build(DemoNet, seed=0)
-    fit(net, *scenes, n_steps=n_steps)  # type: ignore[arg-type]
+    fit(net, *scenes, n_steps=n_steps)
     with atomic_path(weights) as part:
-        save_file({key: tensor.half().contiguous(memory_format=torch.contiguous_format) for key, tensor in net.state_dict().items()}, part)
+        save_file(
+            {
+                key: tensor.half().contiguous(memory_format=torch.contiguous_format)
+                for key, tensor in net.state_dict().items()
+            },
+            part,
+        )
     seconds = time.monotonic() - started
     rounded = DemoNet()
     load_state(rounded, read_state(weights), where=str(weights))
@@ -74,8 +80,12 @@ def train_demo_generator(
     frame["training_s"], frame["threads"], frame["torch"] = round(seconds, 1), threads, torch.__version__
     frame["weights_sha256"] = file_sha256(weights)
     with atomic_path(table) as part, part.open("w", encoding="utf-8", newline="") as handle:
-        handle.write("# Samples of the demo generator that a demo classifier puts in their class, with the 95 % Wilson\n")
-        handle.write("# interval; the same share of the renderer's twins; mean absolute difference of the two pictures\n")
+        handle.write(
+            "# Samples of the demo generator that a demo classifier puts in their class, with the 95 % Wilson\n"
+        )
+        handle.write(
+            "# interval; the same share of the renderer's twins; mean absolute difference of the two pictures\n"
+        )
         handle.write("# (0..1). `snakemake train_demo_generator` makes such a table\n")
         frame.to_csv(handle, sep="\t", index=False, lineterminator="\n")
 
@@ -115,11 +125,13 @@ def fit(net: nn.Module, ws: Array, pictures: Array, objects: Array, *, n_steps: 
     optimiser = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=n_steps, pct_start=0.1)
     losses: list[float] = []
-    net.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net.train().to(memory_format=torch.channels_last)
     for step in progress(range(n_steps), description="steps of the demo generator"):
         rng = generator(0, "demo generator", "step", step)
         rows = rng.integers(0, len(ws), BATCH)
-        share = torch.from_numpy(np.where(rng.random(BATCH) < 0.5, rng.integers(0, 2, BATCH), rng.random(BATCH))).float()
+        share = torch.from_numpy(
+            np.where(rng.random(BATCH) < 0.5, rng.integers(0, 2, BATCH), rng.random(BATCH))
+        ).float()
         noise = torch.from_numpy(rng.normal(size=(BATCH, SLICES["noise"].stop - SLICES["noise"].start))).float()
         pair = torch.from_numpy(ws[rows])
         w = torch.lerp(pair[:, 0], pair[:, 1], share[:, None])

@@ -1,8 +1,8 @@
 """Generator source `stylegan_xl`: the pickles of StyleGAN-XL (Sauer et al. 2022) and its relatives with a `G_ema`.
 
-Such a pickle runs code when it is read, so it is opened only where the row says ``trust_pickle: true``. Its classes live
-in the authors' repository (`torch_utils`, `dnnlib`), whose folder the option ``repository`` names. Their CUDA operators
-are switched to the reference ones (plain torch) on the CPU and with ``operators=reference``, where they often do not
+Such a pickle runs code when it is read, so it is opened only where the row says ``trust_pickle: true``. Its classes
+live in the authors' repository (`torch_utils`, `dnnlib`), whose folder the option ``repository`` names. Their CUDA
+operators are switched to the reference ones (plain torch) on the CPU and with ``operators=reference``, where they often do not
 build.
 """
 
@@ -76,11 +76,13 @@ def load(row: dict[str, Any], *, device: torch.device) -> StyleGanXl:
             "trust where it comes from, write `true` in the column trust_pickle of its row"
         )
     if not path.is_file():
-        raise ValueError(f"generator {name!r}: weights file {path} does not exist (relative to where the workflow runs)")
+        raise ValueError(
+            f"generator {name!r}: weights file {path} does not exist (relative to where the workflow runs)"
+        )
     with _importable(str(options["repository"])):
         try:
             with path.open("rb") as file:
-                content = pickle.load(file)  # noqa: S301  (the row says that it is trusted)
+                content = pickle.load(file)  # the row says that it is trusted
         except ModuleNotFoundError as error:
             raise ValueError(
                 f"generator {name!r}: the pickle {path} needs the module {error.name!r}; name the folder of the "
@@ -89,7 +91,9 @@ def load(row: dict[str, Any], *, device: torch.device) -> StyleGanXl:
         except (pickle.UnpicklingError, EOFError, AttributeError) as error:
             raise ValueError(f"generator {name!r}: {path} cannot be read as a pickle ({error})") from None
     net = content.get("G_ema") if isinstance(content, dict) else None
-    lacking = [key for key in ("mapping", "synthesis", "z_dim", "c_dim", "w_dim", "img_resolution") if not hasattr(net, key)]
+    lacking = [
+        key for key in ("mapping", "synthesis", "z_dim", "c_dim", "w_dim", "img_resolution") if not hasattr(net, key)
+    ]
     if lacking:
         raise ValueError(f"generator {name!r}: {path} holds no `G_ema` of StyleGAN's interface ({', '.join(lacking)})")
     if device.type == "cpu" or options["operators"] == "reference":

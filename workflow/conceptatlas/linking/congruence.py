@@ -1,7 +1,7 @@
 """Whether two spaces arrange the same pictures alike: clusters against classes, similarities against similarities.
 
 Per repeat some held-out pairs of every class are drawn. k-means in W and in R, against the classes, gives the adjusted
-Rand index (Hubert and Arabie 1985). The similarity (Pearson correlation between two pictures' vectors) and dissimilarity
+Rand index (Hubert and Arabie 1985). The similarity (Pearson correlation of two pictures' vectors) and dissimilarity
 (Euclidean distance) matrices of the two spaces are correlated over all pairs of pictures, and over those of one class
 after the mean of each class has been taken away: classes that lie apart in both spaces make the first large whatever
 happens inside them. Source: Wehrheim et al. (2024), Fig. 3A.

@@ -89,7 +89,9 @@ def search(
         over = stopped | ~finite | (step == options.steps)
         if step in KEPT or bool(over.any()):
             rows = active if step in KEPT else active[over]
-            for row, own, logits in zip(rows.tolist(), *_state(classifier, r, shift, origins, targets, rows), strict=True):
+            for row, own, logits in zip(
+                rows.tolist(), *_state(classifier, r, shift, origins, targets, rows), strict=True
+            ):
                 kept[row].append((step, own, logits))
         for at in torch.nonzero(over).flatten().tolist():
             row = int(active[at])
@@ -129,7 +131,12 @@ def gradient(
 
 
 def _state(
-    classifier: Classifier, r: torch.Tensor, shift: torch.Tensor, origins: torch.Tensor, targets: torch.Tensor, rows: Any
+    classifier: Classifier,
+    r: torch.Tensor,
+    shift: torch.Tensor,
+    origins: torch.Tensor,
+    targets: torch.Tensor,
+    rows: Any,
 ) -> tuple[Array, Array]:
     """Shifts and the two logits of some rows, on the host."""
     with torch.inference_mode():

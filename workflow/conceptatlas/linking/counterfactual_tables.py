@@ -21,9 +21,13 @@ ROW_COLUMNS = [
     Column("steps", "steps of gradient descent taken"),
     Column("shift_l1", "sum of |shift| over units, r' = r - shift", "units of r"),
     Column("shift_l2", "length of the shift", "units of r"),
-    Column("image_rmse", "root mean squared difference of the generated pictures of r and r', over pixels and channels"),
+    Column(
+        "image_rmse", "root mean squared difference of the generated pictures of r and r', over pixels and channels"
+    ),
     Column("image_distance", "1 - cosine of the encoder's representations of both; empty without an encoder"),
-    Column("mahalanobis", "distance of relu(r') to the mean of the target class, in standard deviations within classes"),
+    Column(
+        "mahalanobis", "distance of relu(r') to the mean of the target class, in standard deviations within classes"
+    ),
     Column("mahalanobis_start", "distance of r to the mean of the origin class, the same way"),
     Column("mahalanobis_rank", "share of held-out representations of the target class that are farther from its mean"),
     Column("agreement", "mean cosine of the shift with those of the other successful starts of this image and target"),
@@ -60,6 +64,10 @@ def rate_frame(rows: pd.DataFrame) -> pd.DataFrame:
         won = started[started["success"]]
         low, high = wilson_interval(len(won), len(started))
         rate = len(won) / len(started) if len(started) else float("nan")
-        medians = (float(won["steps"].astype("float64").median()), float(won["shift_l2"].median()), float(won["agreement"].mean()))
+        medians = (
+            float(won["steps"].astype("float64").median()),
+            float(won["shift_l2"].median()),
+            float(won["agreement"].mean()),
+        )
         found.append((*key, len(started), len(won), rate, low, high, len(part) - len(started), *medians))
     return pd.DataFrame(found, columns=[column.name for column in RATE_COLUMNS])

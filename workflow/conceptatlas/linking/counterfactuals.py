@@ -47,7 +47,7 @@ MAX_RANKED = 2000
 
 @dataclass(frozen=True)
 class Start:
-    """One search: the held-out pair `image`, from class `origin` to `target` (the classifier's), start number `init`."""
+    """One search: the held-out pair `image`, from class `origin` to `target` (the classifier's), start `init`."""
 
     image: int
     origin: int
@@ -172,7 +172,9 @@ def run(
     for first in progress(range(0, len(able), size), description="counterfactuals", unit="batch"):
         rows = able[first : first + size]
         shift = np.array([begin(held_out, starts[i], options, seed=seed) for i in rows])
-        origins, targets = (torch.tensor([getattr(starts[i], key) for i in rows], device=device) for key in ("origin", "target"))
+        origins, targets = (
+            torch.tensor([getattr(starts[i], key) for i in rows], device=device) for key in ("origin", "target")
+        )
         results = search(
             machine.classifier, machine.link, machine.classify, r[rows], torch.from_numpy(shift).to(device), origins,
             targets, descent,
@@ -255,7 +257,7 @@ def describe(
     frame["steps"] = frame["steps"].astype("Int64")
     for name in ("reason", "head_says", "top_units"):
         frame[name] = frame[name].fillna("")
-    numbers = [c for c in frame if c.startswith(("shift", "image_", "mahalanobis", "agreement", "logit"))]
+    numbers = [c for c in map(str, frame) if c.startswith(("shift", "image_", "mahalanobis", "agreement", "logit"))]
     return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
@@ -313,9 +315,9 @@ def write_trajectories(
 ) -> None:
     """Pictures along the first `n_each` searches of every pair of classes, successes first.
 
-    `pictures` uint8 (frame, 3, size, size); per frame `row` (of the table), `step` (-2 the picture I itself, -1 its copy
-    through the circle, else the step), `logits` float32 (frame, 2) of the head, of origin and target (NaN for I), `w`
-    float32 (frame, w_dim).
+    `pictures` uint8 (frame, 3, size, size); per frame `row` (of the table), `step` (-2 the picture I itself, -1 its
+    copy through the circle, else the step), `logits` float32 (frame, 2) of the head, of origin and target (NaN for I),
+    `w` float32 (frame, w_dim).
     """
     chosen: dict[tuple[int, int], list[int]] = {}
     for wanted in (True, False):

@@ -1,7 +1,7 @@
 """Pictures sent through the circle: I = G(w) to the classifier's r, by the link to w~, and back to a picture I~.
 
-Source: Wehrheim et al. (2024), Fig. 3B and C. They compare I and I~ with MoCo v2; here any model of the study can be the
-encoder, and the difference of pixels is always given.
+Source: Wehrheim et al. (2024), Fig. 3B and C. They compare I and I~ with MoCo v2; here any model of the study can be
+the encoder, and the difference of pixels is always given.
 """
 
 from __future__ import annotations

@@ -105,7 +105,10 @@ def fit_link(pairs: Pairs, *, ridges: list[float], n_folds: int, description: st
     deviation_r = np.sqrt(np.maximum(np.diag(total.covariance()), 0))
     deviation_w = np.sqrt(spread(total) / total.n)
     link = Link(
-        *(np.asarray(part, dtype=np.float32) for part in (weights, intercept, total.r / total.n, deviation_r)),
+        weights=weights.astype(np.float32),
+        intercept=intercept.astype(np.float32),
+        r_mean=(total.r / total.n).astype(np.float32),
+        r_std=deviation_r.astype(np.float32),
         r_min=low,
         r_max=high,
         w_mean=np.asarray(total.w / total.n, dtype=np.float32),

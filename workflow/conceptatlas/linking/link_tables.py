@@ -26,7 +26,7 @@ DEFINITIONS = {
     "ari_r": "adjusted Rand index of k-means clusters in R against the classes, mean over repeats",
     "similarity_correlation": "correlation of the similarity (Pearson) matrices of W and R, mean over repeats",
     "dissimilarity_correlation": "correlation of the dissimilarity (Euclidean) matrices of W and R, mean over repeats",
-    "image_rmse": "root mean squared difference of I and I~, over pixels and channels; null: I~ of another pair of its class",
+    "image_rmse": "root mean squared difference of I and I~, over pixels; null: I~ of another pair of its class",
     "recognised": "share of I~ that the classifier puts in the class of I",
 }
 """Measure -> what it is."""
@@ -77,7 +77,8 @@ def class_frame(
     for manifest in manifests:
         for row in manifest["counts"]:
             key = (row["class"], row["test"])
-            counts[key] = counts.get(key, np.zeros(3, dtype=np.int64)) + [row["wanted"], row["filled"], row["tries"]]
+            own = np.array([row["wanted"], row["filled"], row["tries"]], dtype=np.int64)
+            counts[key] = counts.get(key, 0 * own) + own
     rows = []
     for (index, test), (wanted, filled, tries) in sorted(counts.items()):
         name = class_names[index] if index >= 0 else "any"

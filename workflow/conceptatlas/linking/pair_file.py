@@ -1,8 +1,8 @@
 """Pairs on disk: w, r and what is known of each, one file a part, read in pieces of bounded size.
 
 A file holds, per slot of the part, `w` float32 (slot, w_dim), `r` float32 (slot, K), `class` int64 (index into the
-classifier's classes, attribute `classes`), `seed` int64, `tries` int64, `test` bool and `filled` bool; a slot that found
-no picture of its class is not filled. The manifest beside it has the digest of every array.
+classifier's classes, attribute `classes`), `seed` int64, `tries` int64, `test` bool and `filled` bool; a slot that
+found no picture of its class is not filled. The manifest beside it has the digest of every array.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How well the link predicts style vectors of held-out pairs: R^2 in all and within classes, MSE, intervals, nulls.
 
-R^2 is variance-weighted over the coordinates of w: 1 - (sum of squared errors) / (sum of squares around the mean). In all
-classes together it is inflated, because the class alone tells much of w; within classes both w and its prediction are
-taken relative to their class means, so that only what distinguishes pictures of one class counts.
+R^2 is variance-weighted over the coordinates of w: 1 - (sum of squared errors) / (sum of squares around the mean). In
+all classes together it is inflated, because the class alone tells much of w; within classes both w and its prediction
+are taken relative to their class means, so that only what distinguishes pictures of one class counts.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Estimate:
 def r_squared(w: Array, predicted: Array, classes: Array, *, within: bool, weights: Array | None = None) -> float:
     """Variance-weighted R^2.
 
-    w, predicted : (n, D). classes : (n,). within : relative to class means on both sides. weights : (n,), how often each
-    pair counts (bootstrap); default once. NaN where w does not vary.
+    w, predicted : (n, D). classes : (n,). within : relative to class means on both sides. weights : (n,), how often
+    each pair counts (bootstrap); default once. NaN where w does not vary.
     """
     weights = np.ones(len(w)) if weights is None else weights
     around, error = np.asarray(w, dtype=np.float64), np.asarray(w, dtype=np.float64) - predicted
@@ -83,7 +83,10 @@ def prediction_estimates(
     bootstrap. The null shuffles which prediction goes with which pair: over all pairs for `total`, within classes else.
     """
     boot = block_weights(N_BLOCKS, n_bootstrap, seed=seed)
-    scopes: list[tuple[str, Array, bool]] = [("total", np.arange(len(w)), False), ("within class", np.arange(len(w)), True)]
+    scopes: list[tuple[str, Array, bool]] = [
+        ("total", np.arange(len(w)), False),
+        ("within class", np.arange(len(w)), True),
+    ]
     present = np.unique(classes)
     scopes += [(names[int(index)], np.flatnonzero(classes == index), True) for index in present]
     found = []
@@ -105,7 +108,9 @@ def prediction_estimates(
         order = shuffled_within(classes, generator(seed, "permuted pairs", "mse", number))
         null.append(float(((w - predicted[order]) ** 2).mean()))
     found.append(
-        estimate("mse", "total", float(squares.mean()), draws, null, n=len(w), confidence=confidence, small_is_good=True)
+        estimate(
+            "mse", "total", float(squares.mean()), draws, null, n=len(w), confidence=confidence, small_is_good=True
+        )
     )
     return found
 
