@@ -20,6 +20,7 @@ from conceptatlas.naming import unknown
 from conceptatlas.sheets import Row, parse_options, read_sheet, variables
 from conceptatlas.study_encoders import encoder_mistakes
 from conceptatlas.study_falcon import falcon_mistakes
+from conceptatlas.study_linking import linking_mistakes
 from conceptatlas.study_net2vec import net2vec_mistakes
 from conceptatlas.study_plan import KEYS, NEEDS, OPTIONAL, Study, unstored
 from conceptatlas.study_similarity import similarity_mistakes
@@ -98,6 +99,7 @@ def _cross_check(study: Study) -> None:
         *similarity_mistakes(study),
         *encoder_mistakes(study),
         *falcon_mistakes(study),
+        *linking_mistakes(study),
         *_bases(study),
         *_perturbations(study),
         *_unset(study),
@@ -252,7 +254,7 @@ def _scoreless(study: Study, level: Row) -> Iterable[str]:
 def _unset(study: Study) -> Iterable[str]:
     """Environment variables that cells use and nobody has set, each named once with the first cell that needs it."""
     seen: set[str] = set()
-    for sheet in ("datasets", "models", "bases", "encoders", "vocabularies"):
+    for sheet in ("datasets", "models", "bases", "encoders", "vocabularies", "generators"):
         for row in _with_members(getattr(study, sheet).values()):
             for variable, column in _missing(row).items():
                 if variable not in seen:

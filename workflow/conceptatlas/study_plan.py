@@ -21,8 +21,9 @@ KEYS = {
     "perturbations": ("level",),
     "encoders": ("encoder",),
     "vocabularies": ("vocabulary",),
+    "generators": ("generator",),
 }
-OPTIONAL = ("bases", "perturbations", "encoders", "vocabularies")
+OPTIONAL = ("bases", "perturbations", "encoders", "vocabularies", "generators")
 """Sheets that may have no rows."""
 NEEDS = {
     "dissection": ("full", "counts"),
@@ -46,6 +47,7 @@ class Study:
     perturbations: dict[str, Row]
     encoders: dict[str, Row] = field(default_factory=dict)
     vocabularies: dict[str, Row] = field(default_factory=dict)
+    generators: dict[str, Row] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -227,6 +229,15 @@ class Study:
         """The layers of a model that FALCON takes as representations."""
         layers, wanted = [row["layer"] for row in self.layer_rows(model)], self.config["falcon"]["layers"]
         return layers[-1:] if wanted is None else [layer for layer in layers if layer in wanted]
+
+    def linked(self) -> list[tuple[str, str]]:
+        """The (generator, model) pairs to link (config section `linking`): of all models where none is named, those
+        that are trained and give class scores, as far as their rows tell."""
+        section = self.config["linking"]
+        generators = self.generators if section["generators"] is None else section["generators"]
+        able = [m for m in self.models if not self.calibrated(m) and not why_no_scores(self.models[m])]
+        models = able if section["models"] is None else section["models"]
+        return [(g, m) for g in self.generators if g in generators for m in self.models if m in models]
 
     def _asked(self, section: str, pairs: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
         """Of (dataset, model) pairs, the (dataset, model, layer) that a section of the config asks for."""

@@ -35,6 +35,8 @@ def named_outside(wildcards):
         return encoder_files(study.encoders[wildcards.row])
     if wildcards.sheet == "vocabularies":
         return vector_files(study.vocabularies[wildcards.row])
+    if wildcards.sheet == "generators":
+        return generator_files(study.generators[wildcards.row])
     basis = study.bases[tuple(wildcards.row.split("~"))]
     return [basis["path"]] if basis["path"] else []
 
@@ -66,7 +68,7 @@ def brought_vectors(wildcards):
 
 def sent_files():
     """Sheets, and modules of the user's own, that jobs elsewhere read while they parse or load a model."""
-    rows = [*study.models.values(), *study.encoders.values()]
+    rows = [*study.models.values(), *study.encoders.values(), *study.generators.values()]
     own = [plugin_file(row["architecture"]) for row in rows if row["source"] == "user"]
     sheets = sheet_files(study.config, config_files=workflow.configfiles)
     return [*sheets, *(file for file in own if Path(file).is_file())]

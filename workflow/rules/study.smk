@@ -70,6 +70,15 @@ rule falcon:
     localrule: True
 
 
+rule linking:
+    input:
+        linking_tables,
+        linking_figures,
+        tuning_tables,
+        tuning_figures,
+    localrule: True
+
+
 rule figures:
     input:
         dissection_figures,
@@ -79,6 +88,8 @@ rule figures:
         net2vec_figures,
         similarity_figures,
         falcon_figures,
+        linking_figures,
+        tuning_figures,
     localrule: True
 
 
@@ -171,6 +182,10 @@ rule write_run_record:
         similarity_figures=similarity_figures,
         falcon=falcon_tables,
         falcon_figures=falcon_figures,
+        linking=linking_tables,
+        linking_figures=linking_figures,
+        tuning=tuning_tables,
+        tuning_figures=tuning_figures,
     output:
         run_record="<results>/run_record.json",
     log:
