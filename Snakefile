@@ -25,6 +25,7 @@ include: "workflow/rules/robustness.smk"
 include: "workflow/rules/net2vec.smk"
 include: "workflow/rules/similarity.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/atlas.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/demo_models.smk"
 
@@ -35,6 +36,7 @@ rule all:
         "<results>/preflight.json",
         "<results>/run_config.yaml",
         "<results>/run_record.json",
+        "<results>/atlas/index.html",
         dataset_figures,
         dissection_tables,
         dissection_figures,

@@ -16,19 +16,30 @@ PACKAGE = "conceptatlas"
 
 LEVELS = [
     {"naming", "seeds"},
-    {"sheets", "levels", "validation", "costs", "costs_similarity", "plugins", "progress", "preflight_table", "memory"},
+    {
+        "sheets",
+        "levels",
+        "validation",
+        "costs",
+        "costs_similarity",
+        "costs_atlas",
+        "plugins",
+        "progress",
+        "preflight_table",
+        "memory",
+    },
     {"files", "bucket", "outside", "tables", "provenance", "parallel", "streaming", "masks", "inference"},
     {"datasets"},
     {"devices", "models"},
     {"activations"},
     {
-        *("study", "study_plan", "study_net2vec", "study_similarity"),
+        *("study", "study_plan", "study_net2vec", "study_similarity", "study_atlas"),
         *("axes", "dissection", "net2vec", "robustness", "similarity"),
     },
-    {"figures"},
+    {"figures", "atlas"},
     {
         *("cluster", "jobs", "record"),
-        *("preflight", "preflight_net2vec", "preflight_passes", "preflight_similarity"),
+        *("preflight", "preflight_net2vec", "preflight_passes", "preflight_similarity", "preflight_atlas"),
         *("schema_docs", "verification"),
         "__main__",
     },
@@ -42,6 +53,7 @@ NEIGHBOURS = {
     ("levels", "sheets"),
     ("costs", "levels"),
     ("costs_similarity", "costs"),
+    ("costs_atlas", "costs"),
     ("tables", "files"),
     ("parallel", "files"),
     ("outside", "files"),
@@ -56,10 +68,12 @@ NEIGHBOURS = {
     ("study", "study_plan"),
     ("study", "study_net2vec"),
     ("study_similarity", "study_plan"),
+    ("study_atlas", "study_plan"),
     ("study", "study_similarity"),
     ("preflight", "preflight_net2vec"),
     ("preflight", "preflight_passes"),
     ("preflight", "preflight_similarity"),
+    ("preflight", "preflight_atlas"),
 }
 
 EXCEPTIONS = {
@@ -78,6 +92,7 @@ WITHOUT_TORCH = [
     "study_plan",
     "study_net2vec",
     "study_similarity",
+    "study_atlas",
     "costs",
     "files",
     "tables",
@@ -166,7 +181,7 @@ def test_no_assert_and_no_print_in_the_library() -> None:
 
 def test_modules_for_planning_do_not_load_torch() -> None:
     lines = [f"import {PACKAGE}.{name}" for name in WITHOUT_TORCH]
-    rooms = ("streaming", "masks", "inference", "axes", "dissection", "net2vec", "robustness", "similarity")
+    rooms = ("streaming", "masks", "inference", "axes", "dissection", "net2vec", "robustness", "similarity", "atlas")
     lines += [f"import {PACKAGE}.{name}.{part}" for name, part in _parts(*rooms)]
     lines += ["import sys", "assert 'torch' not in sys.modules"]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)

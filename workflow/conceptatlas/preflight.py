@@ -25,6 +25,7 @@ from conceptatlas.costs import SECONDS
 from conceptatlas.datasets.index import format_of
 from conceptatlas.files import read_json, write_json
 from conceptatlas.models.rows import needs_calibration
+from conceptatlas.preflight_atlas import atlas_stage
 from conceptatlas.preflight_net2vec import net2vec_stage
 from conceptatlas.preflight_passes import passes_stage
 from conceptatlas.preflight_similarity import similarity_stage
@@ -84,6 +85,7 @@ def estimate(
         *_robustness_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}, perturbations),
         *net2vec_stage(config, data, layers, n_images, shapes, pairs),
         *similarity_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
+        *atlas_stage(config, layers, n_images, shapes, pairs),
     ]
 
 

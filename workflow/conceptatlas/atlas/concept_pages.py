@@ -1,5 +1,4 @@
-"""What the pages of concepts and images load: over all models and layers, where a concept is found and what an image
-makes fire."""
+"""What the pages of concepts load: over all models and layers, where a concept is found and how it is learned."""
 
 from __future__ import annotations
 
@@ -10,8 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from conceptatlas.atlas.dataset_pages import CHUNK as IMAGES_IN_CHUNK
-from conceptatlas.atlas.encoding import number, run_lengths, write_script
+from conceptatlas.atlas.encoding import number, rows_of, run_lengths, write_script
 from conceptatlas.masks.bitmask import unpack
 from conceptatlas.tables import read_table
 
@@ -31,16 +29,16 @@ def write_concepts(home: Path, root: Path, dataset: str, pairs: list[dict[str, A
     table = read_table(root / f"datasets/{dataset}/concepts.parquet")
     concepts: list[dict[str, Any]] = [
         {
-            "name": str(row.name_),
-            "category": str(row.primary_category),
-            "categories": [str(category) for category in row.categories],
-            "n_images": int(row.n_images),
-            "n_pixels": int(row.n_pixels),
+            "name": str(row["name"]),
+            "category": str(row["primary_category"]),
+            "categories": [str(category) for category in row["categories"]],
+            "n_images": int(row["n_images"]),
+            "n_pixels": int(row["n_pixels"]),
             "units": [],
             "layers": [],
             "learned": [],
         }
-        for row in table.rename(columns={"name": "name_"}).itertuples()
+        for row in rows_of(table)
     ]
     index = {concept["name"]: i for i, concept in enumerate(concepts)}
     for plan in pairs:
@@ -82,10 +80,10 @@ def _add_labels(
             continue
         concept = concepts[index[str(name)]]
         best = rows.nlargest(BEST_UNITS, "iou_category")
-        for row in best.itertuples():
+        for row in rows_of(best):
             concept["units"].append(
-                [place, int(row.unit), int(row.rank), number(row.iou_category), number(row.ci_low),
-                 number(row.ci_high), int(row.Index), int(row.rank == 1 and bool(detector.get(row.unit)))]
+                [place, int(row["unit"]), int(row["rank"]), number(row["iou_category"]), number(row["ci_low"]),
+                 number(row["ci_high"]), int(row["row"]), int(row["rank"] == 1 and bool(detector.get(row["unit"])))]
             )  # fmt: skip
     for name, rows in units[units["is_detector"]].groupby("concept", sort=False):
         if name in index:
@@ -108,16 +106,21 @@ def _add_learned(concepts: list[dict[str, Any]], root: Path, files: dict[str, st
             continue
         table = read_table(root / files[task])
         neighbours = read_table(root / files["neighbours"])
-        near = {key: rows for key, rows in neighbours[neighbours["task"] == task].groupby("concept_index")}
+        near = dict(iter(neighbours[neighbours["task"] == task].groupby("concept_index")))
         with h5py.File(root / files[f"{task}_weights"], "r") as file:
             weights = dict(zip(file["concept_index"][()].tolist(), file["weights"][:, 0], strict=True))
         pictures = _examples(root / files["segmentation_examples"]) if task == "segmentation" else {}
         images = _images(root / files["segmentation_images"]) if task == "segmentation" else {}
-        for row in table.itertuples():
-            entry: dict[str, Any] = {"place": place, "task": task, "row": int(row.Index), "reason": str(row.reason or "")}
-            entry |= {name: number(_float(getattr(row, name))) for name in shown}
+        for row in rows_of(table):
+            entry: dict[str, Any] = {
+                "place": place,
+                "task": task,
+                "row": int(row["row"]),
+                "reason": str(row["reason"] or ""),
+            }
+            entry |= {name: number(_float(row[name])) for name in shown}
             entry["value"] = entry[VALUE[task]]
-            concept = int(row.concept_index)
+            concept = int(row["concept_index"])
             if concept in weights:
                 own = weights[concept]
                 order = np.argsort(-np.abs(own), kind="stable")[:LARGEST_WEIGHTS]
@@ -126,8 +129,8 @@ def _add_learned(concepts: list[dict[str, Any]], root: Path, files: dict[str, st
                 entry["n_units"] = len(own)
             if concept in near:
                 entry["neighbours"] = [
-                    [str(other.neighbour), number(other.cosine), number(other.above), int(other.Index)]
-                    for other in near[concept].itertuples()
+                    [str(other["neighbour"]), number(other["cosine"]), number(other["above"]), int(other["row"])]
+                    for other in rows_of(near[concept])
                 ]
             entry |= {"examples": pictures.get(concept, []), **images.get(concept, {})}
             concepts[concept]["learned"].append(entry)
@@ -171,8 +174,13 @@ def _images(path: Path) -> dict[int, dict[str, Any]]:
         found[int(str(concept))] = {
             "deciles": [_deciles(single), _deciles(combined)],
             "failures": [
-                [int(row.image_index), number(row.combination_iou), number(row.single_iou), int(row.label_pixels)]
-                for row in worst.itertuples()
+                [
+                    int(row["image_index"]),
+                    number(row["combination_iou"]),
+                    number(row["single_iou"]),
+                    int(row["label_pixels"]),
+                ]
+                for row in rows_of(worst)
             ],
         }
     return found
@@ -189,47 +197,7 @@ PROFILE = ("balanced_accuracy", "balanced_accuracy_low", "balanced_accuracy_high
 def _add_profiles(concepts: list[dict[str, Any]], root: Path, files: dict[str, str], place: int) -> None:
     if "profiles" not in files:
         return
-    for row in read_table(root / files["profiles"]).itertuples():
-        entry: dict[str, Any] = {"place": place, "row": int(row.Index), "reason": str(row.reason or "")}
-        entry |= {name: number(_float(getattr(row, name))) for name in PROFILE}
-        concepts[int(row.concept_index)].setdefault("profiles", []).append(entry)
-
-
-def write_firing(
-    home: Path,
-    root: Path,
-    dataset: str,
-    facts: list[dict[str, Any]],
-    pairs: list[dict[str, Any]],
-    places: list[list[str]],
-    n_images: int,
-) -> None:
-    """Write ``study/{dataset}/fires-N``, for every image `units`: [place, unit, rank, largest activation] of the units
-    whose top images hold it, the best rank first; `concepts`: [place, concept_index, IoU of the best single unit, of
-    the combination] of the concepts it holds, where Net2Vec learned them."""
-    fires: list[list[list[Any]]] = [[] for _ in range(n_images)]
-    learned: list[list[list[Any]]] = [[] for _ in range(n_images)]
-    for plan in pairs:
-        for layer in plan["layers"]:
-            if "segmentation_images" in layer["files"]:
-                place = places.index([dataset, plan["model"], layer["layer"]])
-                columns = ["image_index", "concept_index", "single_iou", "combination_iou"]
-                for row in read_table(root / layer["files"]["segmentation_images"], columns=columns).itertuples():
-                    shown = [place, int(row.concept_index), number(row.single_iou), number(row.combination_iou)]
-                    learned[int(row.image_index)].append(shown)
-    for model in facts:
-        for layer in model["layers"]:
-            place = places.index([dataset, model["model"], layer["layer"]])
-            for unit, (images, values) in enumerate(zip(layer.get("tops", []), layer.get("values", []), strict=True)):
-                for rank, (image, value) in enumerate(zip(images, values, strict=True)):
-                    fires[image].append([place, unit, rank + 1, value])
-    for first in range(0, n_images, IMAGES_IN_CHUNK):
-        stop = min(first + IMAGES_IN_CHUNK, n_images)
-        chunk = [
-            {
-                "units": sorted(fires[image], key=lambda row: row[2]),
-                "concepts": sorted(learned[image], key=lambda row: -(row[3] or 0)),
-            }
-            for image in range(first, stop)
-        ]
-        write_script(home, f"study/{dataset}/fires-{first // IMAGES_IN_CHUNK}", chunk)
+    for row in rows_of(read_table(root / files["profiles"])):
+        entry: dict[str, Any] = {"place": place, "row": int(row["row"]), "reason": str(row["reason"] or "")}
+        entry |= {name: number(_float(row[name])) for name in PROFILE}
+        concepts[int(row["concept_index"])].setdefault("profiles", []).append(entry)

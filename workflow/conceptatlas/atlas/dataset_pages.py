@@ -15,6 +15,9 @@ from conceptatlas.tables import read_table
 
 CHUNK = 100
 """Images in a chunk."""
+ABOUT = ("name", "format", "frame", "frame_size", "mask_size", "n_images", "n_valid", "n_quarantined", "n_concepts",
+         "image_list_digest", "quarantine", "definitions")  # fmt: skip
+"""Of `dataset.json`, what is shown."""
 
 
 def build_dataset(
@@ -44,15 +47,16 @@ def build_dataset(
             for i, (_, row) in enumerate(rows.iterrows())
         ]
         write_script(home, f"{key}/images-{first // CHUNK}", {"first": first, "images": chunk})
-    write_script(home, f"{key}/concepts", script_table(root / key / "concepts.parquet", source=f"{key}/concepts.parquet"))
+    write_script(
+        home, f"{key}/concepts", script_table(root / key / "concepts.parquet", source=f"{key}/concepts.parquet")
+    )
     credit = images.groupby(["licence", "attribution"], sort=True, dropna=False).size()
     write_script(
         home,
         f"{key}/about",
-        {name: about[name] for name in ("name", "format", "frame", "frame_size", "mask_size", "n_images", "n_valid",
-                                        "n_quarantined", "n_concepts", "image_list_digest", "quarantine", "definitions")}
+        {name: about[name] for name in ABOUT}
         | {"embedded": embed_images, "chunk": CHUNK,
-           "credits": [[str(licence), str(name), int(n)] for (licence, name), n in credit.items()]},
+           "credits": [[str(licence), str(name), int(n)] for (licence, name), n in credit.to_dict().items()]},
     )  # fmt: skip
 
 
@@ -66,7 +70,10 @@ def _labels(annotations: list[str], n_images: int, mask_size: int) -> list[list[
             own = labels[int(image)]
             own[int(concept)] = max(own.get(int(concept), 0.0), float(pixels) / mask_size**2)
     return [
-        [[concept, number(f"{share:.3g}")] for concept, share in sorted(own.items(), key=lambda item: (-item[1], item[0]))]
+        [
+            [concept, number(f"{share:.3g}")]
+            for concept, share in sorted(own.items(), key=lambda item: (-item[1], item[0]))
+        ]
         for own in labels
     ]
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from conceptatlas.files import atomic_path
-from conceptatlas.tables import read_definitions, read_table
+from conceptatlas.tables import read_definitions, read_table, records
 
 Array = np.ndarray[Any, Any]
 
@@ -102,6 +102,11 @@ def _text(value: Any) -> str | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     return str(value)
+
+
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as dictionaries, with `row`, where each stands in its table."""
+    return records(frame.assign(row=frame.index))
 
 
 def run_lengths(mask: Array) -> str:

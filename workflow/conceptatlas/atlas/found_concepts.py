@@ -47,7 +47,7 @@ def pairs_of_model(root: Path, plan: dict[str, Any]) -> dict[str, dict[str, Any]
     table = read_table(root / source)
     own = plan["model"]
     found: dict[str, dict[str, Any]] = {}
-    groups = {key: frame for key, frame in table.groupby(["model_a", "layer_a", "layer_b"], sort=False)}
+    groups = dict(iter(table.groupby(["model_a", "layer_a", "layer_b"], sort=False)))
     with h5py.File(root / plan["files"]["matrices"], "r") as file:
         thresholds = [number(value) for value in file.attrs["thresholds"]]
         for name in file:

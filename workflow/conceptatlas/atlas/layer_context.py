@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 class LayerContext:
     """Results of a layer.
 
-    root : folder of the study. plan : the layer's part of `study_atlas.model_plan`.
+    root : folder of the study. plan : the layer's part of `study_atlas.AtlasPlan.model`.
     """
 
     root: Path

@@ -42,8 +42,9 @@ def build_model(
 ) -> None:
     """Write everything under ``atlas/models/{dataset}/{model}``.
 
-    folder : that folder. root : folder of the study, under which the paths of `plan` (`study_atlas.model_plan`) lie.
-    options : config section `atlas`. geometry : config section `geometry`. embed_images : whether pictures may be shown.
+    folder : that folder. root : folder of the study, under which the paths of `plan` (`study_atlas.AtlasPlan.model`)
+    lie. options : config section `atlas`. geometry : config section `geometry`. embed_images : whether pictures may be
+    shown.
     """
     folder, root = Path(folder), Path(root)
     dataset, model = plan["dataset"], plan["model"]
@@ -54,9 +55,7 @@ def build_model(
     for layer in plan["layers"]:
         context = LayerContext(root, dataset, model, layer)
         layers.append(
-            _build_layer(
-                context, home, about=about, options=options, geometry=geometry, thumbnails=thumbnails
-            )
+            _build_layer(context, home, about=about, options=options, geometry=geometry, thumbnails=thumbnails)
         )
         logger.info("%s %s %s: %d units", dataset, model, context.layer, context.n_units)
     if "similarity" in plan["files"]:

@@ -16,7 +16,10 @@ def write_record(home: Path, root: Path, plan: dict[str, Any], facts: list[dict[
         {"what": f"data set {dataset['dataset']}", "kind": kind, "digest": about[key]}
         for dataset in plan["datasets"]
         for about in [read_json(root / f"datasets/{dataset['dataset']}/dataset.json")]
-        for kind, key in (("list of images (xxh3-128)", "image_list_digest"), ("labels (xxh3-128)", "annotations_digest"))
+        for kind, key in (
+            ("list of images (xxh3-128)", "image_list_digest"),
+            ("labels (xxh3-128)", "annotations_digest"),
+        )
     ]
     reports: dict[str, str] = {}
     for pair in plan["pairs"]:

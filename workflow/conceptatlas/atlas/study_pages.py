@@ -10,9 +10,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from conceptatlas.atlas.concept_pages import write_concepts, write_firing
+from conceptatlas.atlas.concept_pages import IN_FILE as CONCEPTS_IN_FILE
+from conceptatlas.atlas.concept_pages import write_concepts
+from conceptatlas.atlas.dataset_pages import CHUNK as IMAGES_IN_CHUNK
 from conceptatlas.atlas.encoding import script_table, write_script
+from conceptatlas.atlas.image_pages import write_firing
 from conceptatlas.atlas.methods import METHODS
+from conceptatlas.atlas.model_pages import CHUNK as UNITS_IN_CHUNK
 from conceptatlas.atlas.run_pages import write_record
 from conceptatlas.atlas.sections.index import SECTIONS
 from conceptatlas.atlas.warnings_of_study import study_warnings
@@ -31,13 +35,11 @@ HEAVY = ("labels", "iou", "words", "tops", "values")
 """Facts of a layer that only the search or pages of images need."""
 
 
-def build_study(
-    home: str | Path, *, root: str | Path, plan: dict[str, Any], config: dict[str, Any]
-) -> None:
+def build_study(home: str | Path, *, root: str | Path, plan: dict[str, Any]) -> None:
     """Write ``index.html`` and ``study/`` of the atlas.
 
     home : folder of the atlas, in which the models' and data sets' folders are already. root : folder of the study.
-    plan : `study_atlas.study_plan_of_atlas`. config : `Study.plain`.
+    plan : `study_atlas.AtlasPlan.whole`.
     """
     home, root = Path(home), Path(root)
     facts = [read_json(home / f"models/{pair['dataset']}/{pair['model']}/facts.json") for pair in plan["pairs"]]
@@ -54,7 +56,7 @@ def build_study(
         write_firing(home, root, name, own, pairs, places, int(abouts[name]["n_images"]))
     _write_search(home, facts)
     write_script(home, "study/definitions", _definitions(root, plan))
-    write_script(home, "study/methods", {"methods": METHODS, "config": config["config"]})
+    write_script(home, "study/methods", {"methods": METHODS, "config": plan["config"]})
     write_record(home, root, plan, facts)
     overview = {
         "study": plan["study"],
@@ -71,8 +73,8 @@ def build_study(
             for layer in model["layers"]
         ],
         "warnings": study_warnings(root, plan, facts, abouts),
-        "chunks": {"units": 64, "images": 100, "concepts": 16},
-        "tau": str(config["config"]["thresholds"]["tau"]),
+        "chunks": {"units": UNITS_IN_CHUNK, "images": IMAGES_IN_CHUNK, "concepts": CONCEPTS_IN_FILE},
+        "tau": str(plan["config"]["thresholds"]["tau"]),
     }
     write_script(home, "study/overview", overview)
     write_page(home, plan["study"])

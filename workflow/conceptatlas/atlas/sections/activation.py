@@ -33,8 +33,7 @@ def firing(context: LayerContext) -> np.ndarray[Any, Any]:
 
 def _per_unit(context: LayerContext) -> list[Any]:
     return [
-        shown | {"images": int(images)}
-        for shown, images in zip(distributions(context), firing(context), strict=True)
+        shown | {"images": int(images)} for shown, images in zip(distributions(context), firing(context), strict=True)
     ]
 
 

@@ -18,7 +18,13 @@ SECTION = Section("examples", {})
 
 
 def top_examples(
-    context: LayerContext, *, geometry: dict[str, Any], mask_size: int, n: int, sheet: Any = None, thumbnails: Any = None
+    context: LayerContext,
+    *,
+    geometry: dict[str, Any],
+    mask_size: int,
+    n: int,
+    sheet: Any = None,
+    thumbnails: Any = None,
 ) -> list[dict[str, Any]]:
     """Images, values and masks of the n top images, a unit; fills a sheet of thumbnails on the way.
 

@@ -1,4 +1,4 @@
-"""The sections of a unit's page, in order. A section is a module here and a file of the same name in assets/sections."""
+"""The sections of a unit's page, in order: each a module here and a file of the same name in assets/sections."""
 
 from conceptatlas.atlas.layer_context import Section
 from conceptatlas.atlas.sections import activation, examples, labels, learned, perturbed, principal_axes
