@@ -68,26 +68,25 @@ def _in_list(concept: dict[str, Any]) -> dict[str, Any]:
 def _add_labels(
     concepts: list[dict[str, Any]], index: dict[str, int], root: Path, files: dict[str, str], place: int
 ) -> None:
-    """`units`: [place, unit, rank of the label, IoU, low, high, row, is detector]; `layers`: [place, detectors, row of
-    the best unit]."""
+    """`units`: [place, unit, rank of the label, IoU, low, high, row, is detector]; `layers`: [place,
+    detectors]."""
     if "labels" not in files:
         return
     labels = read_table(root / files["labels"], columns=list(LABEL))
     units = read_table(root / files["units"], columns=["unit", "concept", "is_detector"])
-    detector = dict(zip(units["unit"], units["is_detector"], strict=True))
-    for name, rows in labels.groupby("concept", sort=False):
-        if name not in index:
+    detector = dict(zip(units["unit"].tolist(), units["is_detector"].tolist(), strict=True))
+    taken: dict[str, int] = {}
+    for row in rows_of(labels.sort_values("iou_category", ascending=False, kind="stable")):
+        name = str(row["concept"])
+        taken[name] = taken.get(name, 0) + 1
+        if name not in index or taken[name] > BEST_UNITS:
             continue
-        concept = concepts[index[str(name)]]
-        best = rows.nlargest(BEST_UNITS, "iou_category")
-        for row in rows_of(best):
-            concept["units"].append(
-                [place, int(row["unit"]), int(row["rank"]), number(row["iou_category"]), number(row["ci_low"]),
-                 number(row["ci_high"]), int(row["row"]), int(row["rank"] == 1 and bool(detector.get(row["unit"])))]
-            )  # fmt: skip
-    for name, rows in units[units["is_detector"]].groupby("concept", sort=False):
+        shown = [number(row[column]) for column in ("iou_category", "ci_low", "ci_high")]
+        detects = int(row["rank"] == 1 and bool(detector.get(row["unit"])))
+        concepts[index[name]]["units"].append([place, row["unit"], row["rank"], *shown, row["row"], detects])
+    for name, n in units.loc[units["is_detector"], "concept"].value_counts(sort=False).items():
         if name in index:
-            concepts[index[str(name)]]["layers"].append([place, len(rows)])
+            concepts[index[str(name)]]["layers"].append([place, int(n)])
 
 
 SHOWN = {

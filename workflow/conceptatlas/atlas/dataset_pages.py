@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,13 @@ def build_dataset(
     write_script(
         home, f"{key}/concepts", script_table(root / key / "concepts.parquet", source=f"{key}/concepts.parquet")
     )
-    credit = images.groupby(["licence", "attribution"], sort=True, dropna=False).size()
+    credit = Counter(zip(images["licence"].astype(str), images["attribution"].astype(str), strict=True))
     write_script(
         home,
         f"{key}/about",
         {name: about[name] for name in ABOUT}
         | {"embedded": embed_images, "chunk": CHUNK,
-           "credits": [[str(licence), str(name), int(n)] for (licence, name), n in credit.to_dict().items()]},
+           "credits": [[licence, name, n] for (licence, name), n in sorted(credit.items())]},
     )  # fmt: skip
 
 
