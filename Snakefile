@@ -31,6 +31,7 @@ include: "workflow/rules/linking.smk"
 include: "workflow/rules/tuning_inputs.smk"
 include: "workflow/rules/tuning.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/atlas.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/demo_models.smk"
 include: "workflow/rules/demo_encoder.smk"
@@ -42,6 +43,7 @@ rule all:
         "<results>/preflight.json",
         "<results>/run_config.yaml",
         "<results>/run_record.json",
+        "<results>/atlas/index.html",
         dataset_figures,
         dissection_tables,
         dissection_figures,

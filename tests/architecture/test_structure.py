@@ -21,10 +21,12 @@ LEVELS = [
         "levels",
         "validation",
         "costs",
+        "costs_atlas",
         "costs_encoders",
         "costs_falcon",
         "costs_linking",
         "costs_similarity",
+        "costs_tuning",
         "plugins",
         "progress",
         "preflight_table",
@@ -36,22 +38,15 @@ LEVELS = [
     {"encoders", "generators"},
     {"activations"},
     {
-        *(
-            "study",
-            "study_plan",
-            "study_net2vec",
-            "study_similarity",
-            "study_encoders",
-            "study_falcon",
-            "study_linking",
-        ),
+        *("study", "study_plan", "study_atlas", "study_encoders", "study_falcon", "study_linking", "study_net2vec"),
+        "study_similarity",
         *("axes", "dissection", "falcon", "linking", "net2vec", "robustness", "similarity"),
     },
-    {"figures"},
+    {"figures", "atlas"},
     {
         *("cluster", "jobs", "record"),
-        *("preflight", "preflight_falcon", "preflight_linking", "preflight_net2vec", "preflight_passes"),
-        *("preflight_principal", "preflight_robustness", "preflight_similarity"),
+        *("preflight", "preflight_atlas", "preflight_falcon", "preflight_linking", "preflight_net2vec"),
+        *("preflight_passes", "preflight_principal", "preflight_robustness", "preflight_similarity"),
         *("schema_docs", "verification"),
         "__main__",
     },
@@ -68,6 +63,7 @@ NEIGHBOURS = {
     ("costs_encoders", "costs"),
     ("costs_falcon", "costs"),
     ("costs_falcon", "costs_encoders"),
+    ("costs_atlas", "costs"),
     ("tables", "files"),
     ("parallel", "files"),
     ("outside", "files"),
@@ -86,6 +82,7 @@ NEIGHBOURS = {
     ("study", "study_linking"),
     ("costs_linking", "costs"),
     ("preflight", "preflight_linking"),
+    ("study_atlas", "study_plan"),
     ("study", "study_similarity"),
     ("study", "study_encoders"),
     ("study_encoders", "study_plan"),
@@ -98,6 +95,7 @@ NEIGHBOURS = {
     ("preflight", "preflight_similarity"),
     ("preflight", "preflight_falcon"),
     ("preflight", "preflight_robustness"),
+    ("preflight", "preflight_atlas"),
 }
 
 EXCEPTIONS = {
@@ -121,6 +119,7 @@ WITHOUT_TORCH = [
     "study_falcon",
     "encoders.index",
     "study_linking",
+    "study_atlas",
     "costs",
     "files",
     "tables",
@@ -211,7 +210,7 @@ def test_no_assert_and_no_print_in_the_library() -> None:
 def test_modules_for_planning_do_not_load_torch() -> None:
     lines = [f"import {PACKAGE}.{name}" for name in WITHOUT_TORCH]
     rooms = ("streaming", "masks", "inference", "vocabularies")
-    rooms += ("axes", "dissection", "net2vec", "robustness", "similarity")
+    rooms += ("axes", "dissection", "net2vec", "robustness", "similarity", "atlas")
     lines += [f"import {PACKAGE}.{name}.{part}" for name, part in _parts(*rooms)]
     lines += ["import sys", "assert 'torch' not in sys.modules"]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)

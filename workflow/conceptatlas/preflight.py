@@ -25,6 +25,7 @@ from conceptatlas.costs import SECONDS
 from conceptatlas.datasets.index import format_of
 from conceptatlas.files import read_json, write_json
 from conceptatlas.models.rows import needs_calibration
+from conceptatlas.preflight_atlas import atlas_stage
 from conceptatlas.preflight_falcon import falcon_stage
 from conceptatlas.preflight_linking import linking_stage
 from conceptatlas.preflight_net2vec import net2vec_stage
@@ -92,6 +93,7 @@ def estimate(
         *similarity_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
         *falcon_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
         *linking_stage(config, models, generators),
+        *atlas_stage(config, layers, n_images, shapes, pairs),
     ]
 
 

@@ -4,6 +4,8 @@ INPUTS   the study.
 OUTPUTS  none.
 """
 
+from conceptatlas.study_atlas import AtlasPlan, atlas_inputs
+
 
 def group_of(wildcards):
     return study.layers[wildcards.model, wildcards.layer]["group"]
@@ -465,3 +467,37 @@ def similarity_figures(wildcards):
     joined = [f"<results>/figures/similarity/{dataset}/models" for dataset in study.compared_datasets()]
     across = [f"<results>/figures/similarity/across/{model}" for model in study.crossed_models()]
     return models + joined + across
+
+
+# The atlas ------------------------------------------------------------------------------------------------------
+
+ATLAS = AtlasPlan(study)
+ATLAS_FILES = REPOSITORY / "workflow" / "conceptatlas" / "atlas"
+
+
+def results_of(paths):
+    return [f"<results>/{path}" for path in paths]
+
+
+def atlas_model_inputs(kind):
+    """An input function: `tables`, `statistics`, `statistics_manifests`, `shards` or `manifests` of a model's pages."""
+
+    def of_job(wildcards):
+        return results_of(atlas_inputs(ATLAS.model(wildcards.dataset, wildcards.model))[kind])
+
+    return of_job
+
+
+def atlas_pages(wildcards):
+    models = [f"<results>/atlas/models/{dataset}/{model}" for dataset, model in ATLAS.pairs]
+    return models + [f"<results>/atlas/datasets/{dataset}" for dataset in ATLAS.datasets]
+
+
+def atlas_tables(wildcards):
+    return results_of(ATLAS.joins())
+
+
+def atlas_assets(wildcards):
+    """Content of the scripts, styles and templates: Snakemake does not know them as code."""
+    files = sorted(path for folder in ("assets", "templates") for path in (ATLAS_FILES / folder).rglob("*.*"))
+    return [[str(path.relative_to(ATLAS_FILES)), fingerprint(path)] for path in files]

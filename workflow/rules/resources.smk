@@ -4,7 +4,7 @@ INPUTS   the study.
 OUTPUTS  none.
 """
 
-from conceptatlas import costs, costs_encoders, costs_falcon, costs_similarity
+from conceptatlas import costs, costs_atlas, costs_encoders, costs_falcon, costs_similarity
 from conceptatlas.datasets.index import format_of
 
 
@@ -398,3 +398,25 @@ def gpu_resources(section="extraction"):
     if study.config[section]["device"] != "cuda":
         return {}
     return {"gpu": 1, "gpu_manufacturer": "nvidia"}
+
+
+ATLAS_UNITS = 4096
+"""Units of a model for which memory is asked where its report is not there yet."""
+
+
+def atlas_model_mem_mb(wildcards):
+    options = study.config["atlas"]
+    return costs_atlas.model_mem_mb(images_of(wildcards), ATLAS_UNITS, options["thumbnail_size"], options["thumbnails"])
+
+
+def atlas_join_mem_mb(wildcards):
+    images = sum(images_in(dataset) for dataset in ATLAS.datasets)
+    return costs_atlas.join_mem_mb(ATLAS_UNITS * len(ATLAS.pairs), images)
+
+
+def atlas_dataset_mem_mb(wildcards):
+    return costs_atlas.join_mem_mb(0, images_of(wildcards))
+
+
+def atlas_dataset_runtime(wildcards):
+    return 10 + int(3 * costs_atlas.dataset_s(images_of(wildcards)) / 60)

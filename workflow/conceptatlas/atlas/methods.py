@@ -1,0 +1,97 @@
+"""What the method pages say: the question, the definition, where it comes from, which options a study sets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+METHODS: tuple[dict[str, Any], ...] = (
+    {
+        "id": "dissection",
+        "title": "Network dissection",
+        "question": "Which concept does a unit encode?",
+        "definition": [
+            "A unit is active where its map, upsampled to the masks' size, exceeds its threshold T. T is the value "
+            "that a share tau of all its values over the data set exceeds.",
+            "The label of a unit is the concept whose masks it covers best: intersection over union of active pixels "
+            "and labelled pixels, summed over the images of the concept's category. A unit is a detector where this "
+            "IoU exceeds the cut.",
+            "Intervals resample 32 blocks of images. The null permutes labels across images and asks for the best IoU"
+            " of the same unit; p counts permutations at least as good, q corrects over the units of a layer.",
+        ],
+        "formula": "IoU(k, c) = Σ |M_k ∩ L_c| / Σ |M_k ∪ L_c|,  M_k = [A_k > T_k],  P(a > T_k) = tau",
+        "source": "Bau, Zhou, Khosla, Oliva, Torralba: Network Dissection. CVPR 2017, section 2, equation 1.",
+        "options": ["thresholds", "geometry", "dissection"],
+        "tables": ["units", "labels", "summary"],
+    },
+    {
+        "id": "robustness",
+        "title": "Robustness of labels",
+        "question": "Does a unit keep its label when the images are perturbed?",
+        "definition": [
+            "Every image is perturbed at several levels, its labels move with it, the thresholds stay. A detector is "
+            "kept where it is still a detector of its label, relabelled where of another, lost otherwise.",
+            "Agreement is the IoU of the mask on the perturbed image with the moved mask on the clean one.",
+        ],
+        "formula": "",
+        "source": "After Bau et al. 2017, section 3.",
+        "options": ["robustness"],
+        "tables": ["robustness", "robustness_summary"],
+    },
+    {
+        "id": "rotation",
+        "title": "Rotated bases",
+        "question": "Do axes matter, or would any direction do?",
+        "definition": [
+            "The units are turned by a fraction alpha of a random rotation and dissected again. Fewer unique "
+            "detectors after turning mean that the network prefers its axes.",
+        ],
+        "formula": "A' = Q^alpha A,  Q uniform over rotations",
+        "source": "Bau et al. 2017, section 3.2.",
+        "options": ["axes"],
+        "tables": ["rotation_summary"],
+    },
+    {
+        "id": "principal",
+        "title": "Principal directions",
+        "question": "Does a concept vary along one unit or along many?",
+        "definition": [
+            "The first principal direction of the activations inside a concept's masks; the squared loading of a unit"
+            " is its share. One unit: a loading above the cut; few units: a small participation number.",
+        ],
+        "formula": "",
+        "source": "Verdicts against permuted cells; see docs/principal.md of the project.",
+        "options": ["principal"],
+        "tables": ["principal"],
+    },
+    {
+        "id": "net2vec",
+        "title": "Net2Vec",
+        "question": "How many units does a concept need?",
+        "definition": [
+            "For every concept a weighted sum of all units is learned that segments (or classifies) it, and compared "
+            "with the best single unit on images that neither has seen.",
+            "The learned weights are the concept's vector; cosines between vectors say which concepts are near.",
+        ],
+        "formula": "M(x; w) = σ(Σ_k w_k [A_k(x) > T_k])",
+        "source": "Fong, Vedaldi: Net2Vec. CVPR 2018, sections 3 and 4, equations 2 to 5.",
+        "options": ["net2vec"],
+        "tables": ["segmentation", "classification", "filters", "neighbours"],
+    },
+    {
+        "id": "similarity",
+        "title": "Similarity of layers and models",
+        "question": "Which concepts do two layers share?",
+        "definition": [
+            "Concepts are found in each layer without labels; UCS is the mean IoU of two concepts' masks over test "
+            "images. For a pair of layers it is averaged over matched concepts, less what the matching finds between "
+            "shuffled images.",
+            "SFSS correlates, over images, how near two layers see given concepts. CKA, RSA, Procrustes and linear "
+            "regression are the measures both must be judged against.",
+            "Floor: the same architecture with random weights. Ceiling: the same network trained from another seed.",
+        ],
+        "formula": "UCS_ij = mean over images of IoU(M_i, M_j)",
+        "source": "Mikriukov, Schwalbe, Hellert, Bade: Revealing Similar Semantics Inside CNNs. AIMLAI 2023.",
+        "options": ["similarity"],
+        "tables": ["similarity", "discovered", "similarity_summary", "profiles"],
+    },
+)

@@ -1,0 +1,13 @@
+"""The sections of a unit's page, in order: each a module here and a file of the same name in assets/sections."""
+
+from conceptatlas.atlas.layer_context import Section
+from conceptatlas.atlas.sections import activation, examples, labels, learned, perturbed, principal_axes
+
+SECTIONS: tuple[Section, ...] = (
+    examples.SECTION,
+    labels.SECTION,
+    activation.SECTION,
+    learned.SECTION,
+    perturbed.SECTION,
+    principal_axes.SECTION,
+)

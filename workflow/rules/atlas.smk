@@ -1,0 +1,97 @@
+"""
+PURPOSE  The atlas: an offline, linked explorer of everything the study found.
+INPUTS   tables and small arrays of all analyses; frames and maps for the pictures.
+OUTPUTS  <results>/atlas/datasets/{dataset}/         pictures, and which labels each image holds
+         <results>/atlas/models/{dataset}/{model}/   tables, masks and thumbnails of all units, comparisons
+         <results>/atlas/index.html, atlas/study/    the page, and what its pages over all models load
+"""
+
+
+rule build_atlas_dataset:
+    input:
+        frames=ancient(in_shards(FRAMES)),
+        annotations=ancient(in_shards(ANNOTATIONS)),
+        dataset="<results>/datasets/{dataset}/dataset.json",
+        index=ancient("<results>/datasets/{dataset}/index.parquet"),
+        concepts=ancient("<results>/datasets/{dataset}/concepts.parquet"),
+    output:
+        folder=directory("<results>/atlas/datasets/{dataset}"),
+    log:
+        "<logs>/build_atlas_dataset/{dataset}.log",
+    benchmark:
+        "<benchmarks>/build_atlas_dataset/{dataset}.tsv"
+    retries: RETRIES
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(atlas_dataset_mem_mb),
+        runtime=grow(atlas_dataset_runtime),
+    params:
+        code=code_of("build_atlas_dataset"),
+        dataset=lambda wildcards: wildcards.dataset,
+        options=pick(study.config["atlas"], ("picture_size", "quality")),
+        embed_images=may_embed,
+    script:
+        "../scripts/build_atlas_dataset.py"
+
+
+rule build_atlas_model:
+    input:
+        tables=atlas_model_inputs("tables"),
+        statistics=ancient(atlas_model_inputs("statistics")),
+        statistics_manifests=atlas_model_inputs("statistics_manifests"),
+        shards=ancient(atlas_model_inputs("shards")),
+        manifests=atlas_model_inputs("manifests"),
+        frames=ancient(in_shards(FRAMES)),
+        dataset="<results>/datasets/{dataset}/dataset.json",
+    output:
+        folder=directory("<results>/atlas/models/{dataset}/{model}"),
+    log:
+        "<logs>/build_atlas_model/{dataset}/{model}.log",
+    benchmark:
+        "<benchmarks>/build_atlas_model/{dataset}/{model}.tsv"
+    retries: RETRIES
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(atlas_model_mem_mb),
+        runtime=grow(60),
+    params:
+        code=code_of("build_atlas_model"),
+        plan=lambda wildcards: ATLAS.model(wildcards.dataset, wildcards.model),
+        options=pick(study.config["atlas"], but=("picture_size",)),
+        geometry=study.config["geometry"],
+        embed_images=may_embed,
+    script:
+        "../scripts/build_atlas_model.py"
+
+
+rule build_atlas:
+    input:
+        pages=atlas_pages,
+        tables=atlas_tables,
+        run_record="<results>/run_record.json",
+        run_config="<results>/run_config.yaml",
+        preflight="<results>/preflight.json",
+    output:
+        index="<results>/atlas/index.html",
+        study=directory("<results>/atlas/study"),
+    log:
+        "<logs>/build_atlas.log",
+    benchmark:
+        "<benchmarks>/build_atlas.tsv"
+    retries: RETRIES
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(atlas_join_mem_mb),
+        runtime=grow(60),
+    params:
+        code=code_of("build_atlas"),
+        plan=lambda wildcards: ATLAS.whole(),
+        assets=atlas_assets,
+    script:
+        "../scripts/build_atlas.py"
