@@ -25,10 +25,10 @@ include: "workflow/rules/robustness.smk"
 include: "workflow/rules/net2vec.smk"
 include: "workflow/rules/similarity.smk"
 include: "workflow/rules/encoders.smk"
+include: "workflow/rules/open_vocabulary.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/demo_models.smk"
-include: "workflow/rules/demo_encoder.smk"
 
 
 rule all:
@@ -50,6 +50,8 @@ rule all:
         net2vec_figures,
         similarity_tables,
         similarity_figures,
+        open_vocabulary_tables,
+        open_vocabulary_figures,
         # manifests: a shard that `conceptatlas verify --repair` set aside is made again, whoever reads it
         framed_shards,
         extracted_shards,

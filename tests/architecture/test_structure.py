@@ -34,8 +34,9 @@ LEVELS = [
     {"encoders"},
     {"activations"},
     {
-        *("study", "study_plan", "study_net2vec", "study_similarity", "study_encoders"),
-        *("axes", "dissection", "net2vec", "robustness", "similarity"),
+        *("study", "study_plan", "study_net2vec", "study_similarity"),
+        *("study_encoders", "study_open_vocabulary"),
+        *("axes", "dissection", "net2vec", "open_vocabulary", "robustness", "similarity"),
     },
     {"figures"},
     {
@@ -72,6 +73,9 @@ NEIGHBOURS = {
     ("study", "study_similarity"),
     ("study", "study_encoders"),
     ("study_encoders", "study_plan"),
+    ("study", "study_open_vocabulary"),
+    ("study_open_vocabulary", "study_plan"),
+    ("study_open_vocabulary", "study_encoders"),
     ("preflight", "preflight_net2vec"),
     ("preflight", "preflight_passes"),
     ("preflight", "preflight_similarity"),
@@ -94,6 +98,7 @@ WITHOUT_TORCH = [
     "study_net2vec",
     "study_similarity",
     "study_encoders",
+    "study_open_vocabulary",
     "encoders.index",
     "costs",
     "files",
@@ -184,7 +189,7 @@ def test_no_assert_and_no_print_in_the_library() -> None:
 def test_modules_for_planning_do_not_load_torch() -> None:
     lines = [f"import {PACKAGE}.{name}" for name in WITHOUT_TORCH]
     rooms = ("streaming", "masks", "inference", "vocabularies")
-    rooms += ("axes", "dissection", "net2vec", "robustness", "similarity")
+    rooms += ("axes", "dissection", "net2vec", "open_vocabulary", "robustness", "similarity")
     lines += [f"import {PACKAGE}.{name}.{part}" for name, part in _parts(*rooms)]
     lines += ["import sys", "assert 'torch' not in sys.modules"]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
@@ -269,6 +274,9 @@ def test_what_is_ancient_has_an_ordinary_way_too() -> None:
         "weights": ("report", "discovered"),
         "captions": ("captions_manifest",),
         "vectors": ("captions_manifest",),
+        "embeddings": ("embeddings_manifests",),
+        "parts": ("parts_manifests",),
+        "name_parts": ("name_parts_manifests",),
     }
     for name, text in rules().items():
         inputs = re.findall(r"^        (\w+)=(ancient\()?", text.split("    output:")[0], flags=re.MULTILINE)

@@ -64,6 +64,12 @@ rule similarity:
     localrule: True
 
 
+rule open_vocabulary:
+    input:
+        open_vocabulary_tables,
+    localrule: True
+
+
 rule figures:
     input:
         dissection_figures,
@@ -72,6 +78,7 @@ rule figures:
         principal_figures,
         net2vec_figures,
         similarity_figures,
+        open_vocabulary_figures,
     localrule: True
 
 
@@ -162,6 +169,8 @@ rule write_run_record:
         net2vec_figures=net2vec_figures,
         similarity=similarity_tables,
         similarity_figures=similarity_figures,
+        open_vocabulary=open_vocabulary_tables,
+        open_vocabulary_figures=open_vocabulary_figures,
     output:
         run_record="<results>/run_record.json",
     log:
