@@ -41,7 +41,7 @@ LEVELS = [
     {"figures"},
     {
         *("cluster", "jobs", "record"),
-        *("preflight", "preflight_net2vec", "preflight_passes", "preflight_similarity"),
+        *("preflight", "preflight_net2vec", "preflight_passes", "preflight_principal", "preflight_similarity"),
         *("schema_docs", "verification"),
         "__main__",
     },
@@ -78,6 +78,7 @@ NEIGHBOURS = {
     ("study_open_vocabulary", "study_encoders"),
     ("preflight", "preflight_net2vec"),
     ("preflight", "preflight_passes"),
+    ("preflight", "preflight_principal"),
     ("preflight", "preflight_similarity"),
 }
 

@@ -27,6 +27,7 @@ from conceptatlas.files import read_json, write_json
 from conceptatlas.models.rows import needs_calibration
 from conceptatlas.preflight_net2vec import net2vec_stage
 from conceptatlas.preflight_passes import passes_stage
+from conceptatlas.preflight_principal import principal_stage
 from conceptatlas.preflight_similarity import similarity_stage
 from conceptatlas.preflight_table import Machine, Stage, size_text, table, time_text
 from conceptatlas.sheets import Row
@@ -82,6 +83,7 @@ def estimate(
         *_layer_stages(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
         *passes_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
         *_robustness_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}, perturbations),
+        *principal_stage(config, data, layers, n_images, shapes, pairs),
         *net2vec_stage(config, data, layers, n_images, shapes, pairs),
         *similarity_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
     ]
