@@ -42,6 +42,7 @@ LEVELS = [
     {
         *("cluster", "jobs", "record"),
         *("preflight", "preflight_net2vec", "preflight_passes", "preflight_principal", "preflight_similarity"),
+        *("preflight_encoders", "preflight_robustness"),
         *("schema_docs", "verification"),
         "__main__",
     },
@@ -80,6 +81,8 @@ NEIGHBOURS = {
     ("preflight", "preflight_passes"),
     ("preflight", "preflight_principal"),
     ("preflight", "preflight_similarity"),
+    ("preflight", "preflight_encoders"),
+    ("preflight", "preflight_robustness"),
 }
 
 EXCEPTIONS = {

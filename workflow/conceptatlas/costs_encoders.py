@@ -10,6 +10,9 @@ from conceptatlas.costs import BASE_MB, SECONDS
 CAPTION_BYTES = 50
 """Bytes of a caption with its end of line (LAION: about 60; names of a data set: 10)."""
 
+DIM = 768
+"""Components that a vector is taken to have at most (CLIP: 512, its ViT-L 768)."""
+
 GMAC_IMAGE = {"demo": 0.03}
 GMAC_TEXT = {"demo": 1e-4, "none": 0.0}
 """Multiply-adds (10^9) of one picture and one text in an encoder of some source; `none`: vectors are only read."""

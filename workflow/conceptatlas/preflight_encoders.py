@@ -27,6 +27,8 @@ def open_vocabulary_stage(
     config, layers, encoders, vocabularies : as `study.Study` holds them. data : data set -> its row. n_images : data
     set -> images. shapes : (model, layer) -> (unit, height, width). pairs : the (dataset, model) with activations.
     """
+    if not encoders:
+        return []
     section, workers = config["open_vocabulary"], config["dask"]["workers"]
     asked = [
         (dataset, row)

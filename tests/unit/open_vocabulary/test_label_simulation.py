@@ -11,7 +11,7 @@ import pytest
 from conceptatlas.inference.bootstrap import block_weights
 from conceptatlas.open_vocabulary.agreement import chance_of_cosine, chance_of_same, mean_over_units, same, share
 from conceptatlas.open_vocabulary.concept_set import folded, positions
-from conceptatlas.open_vocabulary.null import Null, permuted_labels
+from conceptatlas.open_vocabulary.null import Null, _within, permuted_labels
 from conceptatlas.open_vocabulary.simulation import correlations_in_blocks, paired_correlations, percentiles
 from conceptatlas.open_vocabulary.soft_wpmi import Constants
 
@@ -54,8 +54,9 @@ def null_of(tmp_path: Path, *, threads: int = 1, n: int = 20) -> Null:
     given = cosines[:, :4].astype(np.float64)
     given[:, 3] = np.nan
     return permuted_labels(
-        activations, cosines, np.arange(80) % 2 == 0, given, constants=Constants(top_images=10), n_permutations=n,
-        seed=0, name="test", scratch=tmp_path / "null", threads=threads, mem_mb=1000,
+        activations, cosines, np.arange(80) % 2 == 0, np.zeros(80, int), given,
+        constants=Constants(top_images=10), n_permutations=n, seed=0, name="test",
+        scratch=tmp_path / "null", threads=threads, mem_mb=1000,
     )  # fmt: skip
 
 
@@ -65,6 +66,14 @@ def test_permuted_images_leave_no_correlation(tmp_path: Path) -> None:
     assert abs(null.searched.mean()) < 0.05
     assert abs(np.nanmean(null.given)) < 0.05
     assert np.isnan(null.given[:, 3]).all()
+
+
+def test_images_stay_in_their_source() -> None:
+    sources = np.array([0, 1, 0, 1, 1, 0, 2])
+    order = _within(sources, np.random.default_rng(0))
+    assert sorted(order.tolist()) == list(range(7))
+    assert (sources[order] == sources).all()
+    assert order.tolist() != list(range(7))
 
 
 @pytest.mark.long

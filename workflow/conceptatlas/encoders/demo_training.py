@@ -79,7 +79,7 @@ def train_demo_encoder(*, scenes: str | Path, weights: str | Path, accuracy: str
     with atomic_path(accuracy) as part, part.open("w", encoding="utf-8", newline="") as handle:
         handle.write(
             "# The demo encoder on held-out scenes: shares with their 95 % Wilson intervals (auc: mean over words, no\n"
-            f"# interval). {len(captions)} scenes to learn from, {EPOCHS} epochs in {seconds:.0f} s on {threads} thread,\n"
+            f"# interval). {len(captions)} scenes to learn from, {EPOCHS} epochs, {seconds:.0f} s, threads {threads},\n"
             f"# torch {torch.__version__}, weights sha256 {file_sha256(weights)}; `snakemake train_demo_encoder`\n"
         )
         table.to_csv(handle, sep="\t", index=False, lineterminator="\n")

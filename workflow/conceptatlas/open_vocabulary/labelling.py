@@ -85,6 +85,7 @@ def label_units(
         activations,
         cosines,
         layer.selecting,
+        layer.sources,
         given,
         constants=constants,
         n_permutations=options["n_permutations"],

@@ -9,6 +9,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pandas as pd
 
 from conceptatlas.seeds import unit_interval
 from conceptatlas.tables import read_table
@@ -27,6 +28,7 @@ class Layer:
     activations: Array
     images: Array
     blocks: Array
+    sources: Array
     selecting: Array
     live: Array
 
@@ -53,7 +55,9 @@ def read_layer(statistics: str | Path, index: str | Path, *, options: Mapping[st
         )
     activations = pooled[valid]
     live = activations[selecting].max(axis=0) > activations[selecting].min(axis=0)
-    return Layer(activations, np.flatnonzero(valid), table.loc[valid, "block"].to_numpy(np.int64), selecting, live)
+    blocks = table.loc[valid, "block"].to_numpy(np.int64)
+    sources = pd.factorize(table.loc[valid, "source"].astype(str), sort=True)[0]
+    return Layer(activations, np.flatnonzero(valid), blocks, sources, selecting, live)
 
 
 def read_array(path: str | Path, name: str) -> Array:

@@ -1,7 +1,8 @@
 """What labels found in noise would score: images permuted, the label searched again, its held-out correlation.
 
 Each permutation takes all activations of an image to another image, of the chosen and the held-out ones together, so
-units keep their distribution and their correlations with each other, and lose what ties them to the pictures.
+units keep their distribution and their correlations with each other, and lose what ties them to the pictures. Images
+change places within their source: what tells one member of a composite from another is no finding.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def permuted_labels(
     activations: Array,
     cosines: Array,
     selecting: Array,
+    sources: Array,
     given: Array,
     *,
     constants: Constants,
@@ -48,6 +50,7 @@ def permuted_labels(
     ----------
     activations : float32 (image, unit). cosines : float32 (image, concept). selecting : bool (image,), images on which
         labels are chosen; the others are held out.
+    sources : int (image,), between which no image moves.
     given : float64 (image, unit): the profile of another label of each unit, NaN for none; permuted, not searched.
     name : whose permutations these are (with `seed`). scratch : a file beside which arrays may lie for the workers.
     """
@@ -56,6 +59,7 @@ def permuted_labels(
         return Null(np.empty((0, n_units)), np.empty((0, n_units)))
     with scratch_beside(scratch) as folder:
         arrays = {"activations": activations, "cosines": cosines, "selecting": selecting, "given": given}
+        arrays["sources"] = sources
         for key, array in arrays.items():
             np.save(folder / f"{key}.npy", array)
         run = functools.partial(_run, folder=str(folder), constants=constants, seed=seed, name=name)
@@ -66,18 +70,26 @@ def permuted_labels(
 
 
 def _run(task: tuple[int, int], *, folder: str, constants: Constants, seed: int, name: str) -> Null:
-    activations, cosines, selecting, given = (
-        np.load(Path(folder, f"{key}.npy")) for key in ("activations", "cosines", "selecting", "given")
+    activations, cosines, selecting, sources, given = (
+        np.load(Path(folder, f"{key}.npy")) for key in ("activations", "cosines", "selecting", "sources", "given")
     )
     shares = concept_shares(cosines[selecting], scale=constants.scale)
     held_out = ~selecting
     profiles, of_given = cosines[held_out], given[held_out]
     searched, permuted = [], []
     for permutation in range(*task):
-        order = generator(seed, name, "permuted images", permutation).permutation(len(activations))
-        moved = activations[order]
+        moved = activations[_within(sources, generator(seed, name, "permuted images", permutation))]
         scores = soft_wpmi(shares, top_images(moved[selecting], constants.top_images), constants)
         labels = best_concepts(scores, 1)[:, 0]
         searched.append(paired_correlations(moved[held_out], profiles[:, labels]))
         permuted.append(paired_correlations(moved[held_out], of_given))
     return Null(np.stack(searched), np.stack(permuted))
+
+
+def _within(sources: Array, rng: np.random.Generator) -> Array:
+    """A permutation of the images that leaves each in its source."""
+    order = np.arange(len(sources))
+    for source in np.unique(sources):
+        places = np.flatnonzero(sources == source)
+        order[places] = rng.permutation(places)
+    return order
