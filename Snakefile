@@ -26,10 +26,10 @@ include: "workflow/rules/net2vec.smk"
 include: "workflow/rules/similarity.smk"
 include: "workflow/rules/encoders.smk"
 include: "workflow/rules/falcon.smk"
+include: "workflow/rules/open_vocabulary.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/demo_models.smk"
-include: "workflow/rules/demo_encoder.smk"
 
 
 rule all:
@@ -53,6 +53,8 @@ rule all:
         similarity_figures,
         falcon_tables,
         falcon_figures,
+        open_vocabulary_tables,
+        open_vocabulary_figures,
         # manifests: a shard that `conceptatlas verify --repair` set aside is made again, whoever reads it
         framed_shards,
         extracted_shards,

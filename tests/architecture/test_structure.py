@@ -35,14 +35,15 @@ LEVELS = [
     {"encoders"},
     {"activations"},
     {
-        *("study", "study_plan", "study_net2vec", "study_similarity", "study_encoders", "study_falcon"),
-        *("axes", "dissection", "falcon", "net2vec", "robustness", "similarity"),
+        *("study", "study_plan", "study_net2vec", "study_similarity"),
+        *("study_encoders", "study_falcon", "study_open_vocabulary"),
+        *("axes", "dissection", "falcon", "net2vec", "open_vocabulary", "robustness", "similarity"),
     },
     {"figures"},
     {
         *("cluster", "jobs", "record"),
-        *("preflight", "preflight_net2vec", "preflight_passes", "preflight_similarity"),
-        "preflight_falcon",
+        *("preflight", "preflight_net2vec", "preflight_passes", "preflight_principal", "preflight_similarity"),
+        *("preflight_encoders", "preflight_falcon", "preflight_robustness"),
         *("schema_docs", "verification"),
         "__main__",
     },
@@ -79,10 +80,16 @@ NEIGHBOURS = {
     ("study", "study_falcon"),
     ("study_falcon", "study_encoders"),
     ("study_falcon", "study_plan"),
+    ("study", "study_open_vocabulary"),
+    ("study_open_vocabulary", "study_plan"),
+    ("study_open_vocabulary", "study_encoders"),
     ("preflight", "preflight_net2vec"),
     ("preflight", "preflight_passes"),
+    ("preflight", "preflight_principal"),
     ("preflight", "preflight_similarity"),
     ("preflight", "preflight_falcon"),
+    ("preflight", "preflight_encoders"),
+    ("preflight", "preflight_robustness"),
 }
 
 EXCEPTIONS = {
@@ -103,6 +110,7 @@ WITHOUT_TORCH = [
     "study_similarity",
     "study_encoders",
     "study_falcon",
+    "study_open_vocabulary",
     "encoders.index",
     "costs",
     "files",
@@ -193,7 +201,7 @@ def test_no_assert_and_no_print_in_the_library() -> None:
 def test_modules_for_planning_do_not_load_torch() -> None:
     lines = [f"import {PACKAGE}.{name}" for name in WITHOUT_TORCH]
     rooms = ("streaming", "masks", "inference", "vocabularies")
-    rooms += ("axes", "dissection", "net2vec", "robustness", "similarity")
+    rooms += ("axes", "dissection", "net2vec", "open_vocabulary", "robustness", "similarity")
     lines += [f"import {PACKAGE}.{name}.{part}" for name, part in _parts(*rooms)]
     lines += ["import sys", "assert 'torch' not in sys.modules"]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
@@ -277,11 +285,12 @@ def test_what_is_ancient_has_an_ordinary_way_too() -> None:
         "examples": ("dataset",),
         "weights": ("report", "discovered"),
         "encoder_weights": ("encoder_report",),
-        "embeddings": ("embeddings_manifests",),
-        "parts": ("parts_manifests",),
         "target_statistics": ("statistics_manifests",),
         "captions": ("captions_manifest",),
         "vectors": ("captions_manifest",),
+        "embeddings": ("embeddings_manifests",),
+        "parts": ("parts_manifests",),
+        "name_parts": ("name_parts_manifests",),
     }
     for name, text in rules().items():
         inputs = re.findall(r"^        (\w+)=(ancient\()?", text.split("    output:")[0], flags=re.MULTILINE)

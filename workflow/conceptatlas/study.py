@@ -21,6 +21,7 @@ from conceptatlas.sheets import Row, parse_options, read_sheet, variables
 from conceptatlas.study_encoders import encoder_mistakes
 from conceptatlas.study_falcon import falcon_mistakes
 from conceptatlas.study_net2vec import net2vec_mistakes
+from conceptatlas.study_open_vocabulary import open_vocabulary_mistakes
 from conceptatlas.study_plan import KEYS, NEEDS, OPTIONAL, Study, unstored
 from conceptatlas.study_similarity import similarity_mistakes
 from conceptatlas.validation import check, read_schema, read_yaml, typed_row, with_defaults
@@ -98,6 +99,7 @@ def _cross_check(study: Study) -> None:
         *similarity_mistakes(study),
         *encoder_mistakes(study),
         *falcon_mistakes(study),
+        *open_vocabulary_mistakes(study),
         *_bases(study),
         *_perturbations(study),
         *_unset(study),

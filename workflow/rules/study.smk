@@ -70,6 +70,12 @@ rule falcon:
     localrule: True
 
 
+rule open_vocabulary:
+    input:
+        open_vocabulary_tables,
+    localrule: True
+
+
 rule figures:
     input:
         dissection_figures,
@@ -79,6 +85,7 @@ rule figures:
         net2vec_figures,
         similarity_figures,
         falcon_figures,
+        open_vocabulary_figures,
     localrule: True
 
 
@@ -171,6 +178,8 @@ rule write_run_record:
         similarity_figures=similarity_figures,
         falcon=falcon_tables,
         falcon_figures=falcon_figures,
+        open_vocabulary=open_vocabulary_tables,
+        open_vocabulary_figures=open_vocabulary_figures,
     output:
         run_record="<results>/run_record.json",
     log:

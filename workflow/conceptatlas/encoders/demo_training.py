@@ -41,7 +41,9 @@ SENTENCES, FRAGMENTS = 2, 4
 """Texts of a picture in a batch: whole captions, and few words of them."""
 MAX_SHIFT = 6  # pixels, augmentation
 SEED = 0
-SMALL_WORDS = frozenset("a an and at by between for in is of off on some the while with".split())
+SMALL_WORDS = frozenset(
+    ["a", "an", "and", "at", "by", "between", "for", "in", "is", "of", "off", "on", "some", "the", "while", "with"]
+)
 """Words that say nothing alone: no part of fragments."""
 
 
@@ -68,15 +70,17 @@ def train_demo_encoder(*, scenes: str | Path, weights: str | Path, accuracy: str
     started = time.monotonic()
     _fit(towers, pictures, captions)
     seconds = time.monotonic() - started
-    state = {key: tensor.half().contiguous() for key, tensor in towers.state_dict().items() if tensor.is_floating_point()}
+    state = {
+        key: tensor.half().contiguous() for key, tensor in towers.state_dict().items() if tensor.is_floating_point()
+    }
     with atomic_path(weights) as part:
         save_file(state, part, metadata={"words": " ".join(words)})
     table = score_encoder(read_towers(weights), held_out, held_captions)
     with atomic_path(accuracy) as part, part.open("w", encoding="utf-8", newline="") as handle:
         handle.write(
             "# The demo encoder on held-out scenes: shares with their 95 % Wilson intervals (auc: mean over words, no\n"
-            f"# interval). {len(captions)} scenes to learn from, {EPOCHS} epochs in {seconds:.0f} s on {threads} thread,"
-            f" torch {torch.__version__},\n# weights sha256 {file_sha256(weights)}; `snakemake train_demo_encoder`\n"
+            f"# interval). {len(captions)} scenes to learn from, {EPOCHS} epochs, {seconds:.0f} s, threads {threads},\n"
+            f"# torch {torch.__version__}, weights sha256 {file_sha256(weights)}; `snakemake train_demo_encoder`\n"
         )
         table.to_csv(handle, sep="\t", index=False, lineterminator="\n")
 
@@ -120,9 +124,7 @@ def _cross_entropy(logits: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     return functional.cross_entropy(logits, right / right.sum(dim=1, keepdim=True))
 
 
-def _batches(
-    towers: Towers, pictures: Array, captions: Sequence[Sequence[str]]
-) -> Iterator[tuple[Array, Texts]]:
+def _batches(towers: Towers, pictures: Array, captions: Sequence[Sequence[str]]) -> Iterator[tuple[Array, Texts]]:
     """Every picture once an epoch; order, flips, shifts and texts follow from (seed, epoch)."""
     said = [sorted({word for text in texts for word in words_of(text)} - SMALL_WORDS) for texts in captions]
     counts = Counter(word for own in said for word in own)
