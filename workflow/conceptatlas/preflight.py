@@ -25,8 +25,8 @@ from conceptatlas.costs import SECONDS
 from conceptatlas.datasets.index import format_of
 from conceptatlas.files import read_json, write_json
 from conceptatlas.models.rows import needs_calibration
-from conceptatlas.preflight_falcon import falcon_stage
 from conceptatlas.preflight_encoders import open_vocabulary_stage
+from conceptatlas.preflight_falcon import falcon_stage
 from conceptatlas.preflight_net2vec import net2vec_stage
 from conceptatlas.preflight_passes import passes_stage
 from conceptatlas.preflight_principal import principal_stage

@@ -111,5 +111,5 @@ def test_sheets_of_encoders_and_vocabularies_are_needed(tmp_path: Path) -> None:
 def test_a_model_cannot_be_called_as_the_folder_of_all(tmp_path: Path) -> None:
     sheets = {name: SHEETS[name].replace("residual\t", "models\t", 2) for name in ("models", "layers")}
     sheets["models"] = sheets["models"].replace("demo\tmodels", "demo\tresidual")
-    with pytest.raises(ValueError, match="model 'models'.*something else"):
+    with pytest.raises(ValueError, match=r"model 'models'.*something else"):
         study(tmp_path, sheets=sheets, **SECTION)
