@@ -30,11 +30,11 @@ include: "workflow/rules/linking_inputs.smk"
 include: "workflow/rules/linking.smk"
 include: "workflow/rules/tuning_inputs.smk"
 include: "workflow/rules/tuning.smk"
+include: "workflow/rules/open_vocabulary.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/atlas.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/demo_models.smk"
-include: "workflow/rules/demo_encoder.smk"
 
 
 rule all:
@@ -63,6 +63,8 @@ rule all:
         linking_figures,
         tuning_tables,
         tuning_figures,
+        open_vocabulary_tables,
+        open_vocabulary_figures,
         # manifests: a shard that `conceptatlas verify --repair` set aside is made again, whoever reads it
         framed_shards,
         extracted_shards,

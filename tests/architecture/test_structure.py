@@ -39,14 +39,15 @@ LEVELS = [
     {"activations"},
     {
         *("study", "study_plan", "study_atlas", "study_encoders", "study_falcon", "study_linking", "study_net2vec"),
-        "study_similarity",
-        *("axes", "dissection", "falcon", "linking", "net2vec", "robustness", "similarity"),
+        *("study_open_vocabulary", "study_similarity"),
+        *("axes", "dissection", "falcon", "linking", "net2vec", "open_vocabulary", "robustness", "similarity"),
     },
     {"figures", "atlas"},
     {
         *("cluster", "jobs", "record"),
         *("preflight", "preflight_atlas", "preflight_falcon", "preflight_linking", "preflight_net2vec"),
         *("preflight_passes", "preflight_principal", "preflight_robustness", "preflight_similarity"),
+        "preflight_encoders",
         *("schema_docs", "verification"),
         "__main__",
     },
@@ -89,6 +90,9 @@ NEIGHBOURS = {
     ("study", "study_falcon"),
     ("study_falcon", "study_encoders"),
     ("study_falcon", "study_plan"),
+    ("study", "study_open_vocabulary"),
+    ("study_open_vocabulary", "study_plan"),
+    ("study_open_vocabulary", "study_encoders"),
     ("preflight", "preflight_net2vec"),
     ("preflight", "preflight_passes"),
     ("preflight", "preflight_principal"),
@@ -96,6 +100,7 @@ NEIGHBOURS = {
     ("preflight", "preflight_falcon"),
     ("preflight", "preflight_robustness"),
     ("preflight", "preflight_atlas"),
+    ("preflight", "preflight_encoders"),
 }
 
 EXCEPTIONS = {
@@ -117,6 +122,7 @@ WITHOUT_TORCH = [
     "study_similarity",
     "study_encoders",
     "study_falcon",
+    "study_open_vocabulary",
     "encoders.index",
     "study_linking",
     "study_atlas",
@@ -210,7 +216,7 @@ def test_no_assert_and_no_print_in_the_library() -> None:
 def test_modules_for_planning_do_not_load_torch() -> None:
     lines = [f"import {PACKAGE}.{name}" for name in WITHOUT_TORCH]
     rooms = ("streaming", "masks", "inference", "vocabularies")
-    rooms += ("axes", "dissection", "net2vec", "robustness", "similarity", "atlas")
+    rooms += ("axes", "dissection", "net2vec", "open_vocabulary", "robustness", "similarity", "atlas")
     lines += [f"import {PACKAGE}.{name}.{part}" for name, part in _parts(*rooms)]
     lines += ["import sys", "assert 'torch' not in sys.modules"]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
@@ -294,13 +300,14 @@ def test_what_is_ancient_has_an_ordinary_way_too() -> None:
         "examples": ("dataset",),
         "weights": ("report", "discovered"),
         "encoder_weights": ("encoder_report",),
-        "embeddings": ("embeddings_manifests",),
-        "parts": ("parts_manifests",),
         "target_statistics": ("statistics_manifests",),
         "captions": ("captions_manifest",),
         "vectors": ("captions_manifest",),
         "encoder": ("report",),
         "pairs": ("manifests",),
+        "embeddings": ("embeddings_manifests",),
+        "parts": ("parts_manifests",),
+        "name_parts": ("name_parts_manifests",),
     }
     for name, text in rules().items():
         inputs = re.findall(r"^        (\w+)=(ancient\()?", text.split("    output:")[0], flags=re.MULTILINE)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from conceptatlas.costs import BASE_MB, SECONDS
 
 CAPTION_BYTES = 50
 """Bytes of a caption with its end of line (LAION: about 60; names of a data set: 10)."""
 
+DIM = 768
+"""Components that a vector is taken to have at most (CLIP: 512, its ViT-L 768)."""
+
 GMAC_IMAGE = {"demo": 0.03}
 GMAC_TEXT = {"demo": 1e-4, "none": 0.0}
 """Multiply-adds (10^9) of one picture and one text in an encoder of some source; `none`: vectors are only read."""
 GMAC_OTHERS = 5.0  # CLIP's ViT-B/32: 4.4 for a picture, 3.0 for a text; of the user's own the same is assumed
+LOGARITHM = 1.2e-8  # seconds of a concept's share in a top image: gathered, its logarithm taken, added
+SORTED = 1.5e-7  # seconds of an image in the order of a unit's activations
 READ_CAPTION = 6e-6  # seconds of a caption read, digested twice and written; its vector written
 
 
-def captions_in(n_bytes: float) -> float:
-    """Captions that a text of so many bytes is taken to hold."""
-    return n_bytes / CAPTION_BYTES
+def captions_in(n_bytes: float, *, bytes_each: float = CAPTION_BYTES) -> float:
+    """Captions (or words) that a text of so many bytes is taken to hold."""
+    return n_bytes / bytes_each
 
 
 def listing_s(n_bytes: float) -> float:
@@ -49,3 +57,18 @@ def search_s(n_images: float, n_captions: float, dim: int = 512) -> float:
     """Seconds of the nearest captions of some images: a float32 product, its candidates, and reading the vectors."""
     product = n_images * n_captions * (dim * 2.5e-11 + 4e-10)
     return product + n_captions * dim * 4 / 1e9
+
+
+def labelling_s(n_images: float, n_units: int, n_concepts: float, section: Mapping[str, Any]) -> float:
+    """Seconds of labelling the units of a layer on one core, and of the same for every permutation of images.
+
+    section : config section `open_vocabulary`.
+    """
+    again = 1 + section["n_permutations"]
+    return again * n_units * (section["top_images"] * n_concepts * LOGARITHM + n_images * SORTED)
+
+
+def labelling_mem_mb(n_images: float, n_units: int, n_concepts: float, *, workers: int) -> float:
+    """Megabytes: of every worker its imports, cosines, shares of concepts, activations, and scores."""
+    each = n_images * n_concepts * 12 + n_images * n_units * 16 + n_units * n_concepts * 24
+    return BASE_MB + (workers + 1) * (300 + each / 1e6)

@@ -15,13 +15,13 @@ WORDS_OF_IMAGE = 4e-3
 IMAGES_OF_GROUP = 30
 """Highly activating images that a group is taken to have."""
 SINGLES = 400
-"""Single features that are taken to have a group where their number is not limited."""
+"""Single features, and groups, that are taken to be there where their number is not limited."""
 
 
 def groups_of(section: Mapping[str, Any]) -> int:
-    """Groups that a layer is taken to have: as many of several features and as many single ones as are kept."""
-    most = section["groups"]["max_groups"] or SINGLES
-    return most * (2 if section["groups"]["max_size"] > 1 else 1)
+    """Groups that a layer is taken to have: single features, and as many of several as are kept."""
+    groups = section["groups"]
+    return (groups["max_singles"] or SINGLES) + (groups["max_groups"] or SINGLES) * (groups["max_size"] > 1)
 
 
 def crops_of(n_images: float, section: Mapping[str, Any]) -> float:

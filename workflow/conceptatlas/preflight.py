@@ -26,6 +26,7 @@ from conceptatlas.datasets.index import format_of
 from conceptatlas.files import read_json, write_json
 from conceptatlas.models.rows import needs_calibration
 from conceptatlas.preflight_atlas import atlas_stage
+from conceptatlas.preflight_encoders import open_vocabulary_stage
 from conceptatlas.preflight_falcon import falcon_stage
 from conceptatlas.preflight_linking import linking_stage
 from conceptatlas.preflight_net2vec import net2vec_stage
@@ -69,6 +70,8 @@ def estimate(
     gmacs: Mapping[str, float] | None = None,
     perturbations: Sequence[Row] = (),
     generators: Sequence[Row] = (),
+    encoders: Sequence[Row] = (),
+    vocabularies: Sequence[Row] = (),
 ) -> list[Stage]:
     """The stages of a study with what each needs.
 
@@ -79,7 +82,8 @@ def estimate(
     shapes : (model, layer) -> (unit, height, width), from the model reports.
     pairs : the (dataset, model) pairs to extract.
     gmacs : model -> 10^9 multiply-adds of one forward pass at its input size, where the report has it.
-    perturbations : levels at which the robustness of detectors is measured. generators : rows of generators.tsv.
+    perturbations : levels at which the robustness of detectors is measured.
+    generators, encoders, vocabularies : rows of these sheets.
     """
     data = {row["dataset"]: row for row in datasets}
     return [
@@ -94,6 +98,7 @@ def estimate(
         *falcon_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
         *linking_stage(config, models, generators),
         *atlas_stage(config, layers, n_images, shapes, pairs),
+        *open_vocabulary_stage(config, data, layers, encoders, vocabularies, n_images, shapes, pairs),
     ]
 
 
@@ -258,6 +263,8 @@ def study_stages(
     listings: Sequence[str | Path],
     reports: Sequence[str | Path],
     generators: Sequence[Row] = (),
+    encoders: Sequence[Row] = (),
+    vocabularies: Sequence[Row] = (),
 ) -> list[Stage]:
     """The stages of a study whose images are listed and whose models are checked; arguments as of `check_study`."""
     n_images = {row["dataset"]: pq.read_metadata(path).num_rows for row, path in zip(datasets, listings, strict=True)}
@@ -275,6 +282,8 @@ def study_stages(
         gmacs=gmacs,
         perturbations=perturbations,
         generators=generators,
+        encoders=encoders,
+        vocabularies=vocabularies,
     )
 
 
@@ -293,13 +302,16 @@ def check_study(
     refusal: str | Path,
     elsewhere: bool = False,
     generators: Sequence[Row] = (),
+    encoders: Sequence[Row] = (),
+    vocabularies: Sequence[Row] = (),
 ) -> None:
     """Write the estimate, or refuse the study.
 
     listings, reports : listing.parquet of each row of `datasets`; the model reports.
     out : preflight.json, in the folder of the results. pairs : (dataset, model) to extract.
     elsewhere : the results lie in a bucket: this machine's disk is no limit, `preflight.disk_gb` still is one.
-    bases : rows of bases.tsv, each as costly as a layer. perturbations, generators : rows of those sheets.
+    bases : rows of bases.tsv, each as costly as a layer. perturbations, generators, encoders, vocabularies : rows of
+        their sheets.
 
     Raises
     ------
@@ -317,6 +329,8 @@ def check_study(
         listings=listings,
         reports=reports,
         generators=generators,
+        encoders=encoders,
+        vocabularies=vocabularies,
     )
     limits, results = config["preflight"], Path(out).parent
     machine = this_machine(results, limits)

@@ -22,6 +22,7 @@ from conceptatlas.study_encoders import encoder_mistakes
 from conceptatlas.study_falcon import falcon_mistakes
 from conceptatlas.study_linking import linking_mistakes
 from conceptatlas.study_net2vec import net2vec_mistakes
+from conceptatlas.study_open_vocabulary import open_vocabulary_mistakes
 from conceptatlas.study_plan import KEYS, NEEDS, OPTIONAL, Study, unstored
 from conceptatlas.study_similarity import similarity_mistakes
 from conceptatlas.validation import check, read_schema, read_yaml, typed_row, with_defaults
@@ -100,6 +101,7 @@ def _cross_check(study: Study) -> None:
         *encoder_mistakes(study),
         *falcon_mistakes(study),
         *linking_mistakes(study),
+        *open_vocabulary_mistakes(study),
         *_bases(study),
         *_perturbations(study),
         *_unset(study),

@@ -28,6 +28,7 @@ OPTIONAL = ("bases", "perturbations", "encoders", "vocabularies", "generators")
 NEEDS = {
     "dissection": ("full", "counts"),
     **dict.fromkeys(("net2vec", "similarity"), ("full",)),
+    "open_vocabulary": ("full", "counts", "none"),  # reads the statistics alone
     **dict.fromkeys(("axes", "principal", "robustness"), ("full", "none")),  # follow the dissection, which refuses none
 }
 """What each analysis can do with the column `store` of a layer."""
@@ -251,7 +252,7 @@ class Study:
 
     def extracted(self) -> list[tuple[str, str]]:
         """The (dataset, model) pairs that some analysis needs activations of."""
-        wanted = {*self.dissected(), *self.learned_models(), *self.compared_models()}
+        wanted = {*self.dissected(), *self.learned_models(), *self.compared_models(), *labelled_models(self)}
         wanted |= {(d, m) for d, m, _, _ in self.bases} | {(d, m) for d, m, _ in self.explained()}
         wanted |= {(d, m) for d in self.datasets for m, _ in self.carried_to(d)}
         return [(d, m) for d in self.datasets for m in self.models if (d, m) in wanted]
@@ -264,6 +265,32 @@ class Study:
     def calibrated(self, model: str) -> bool:
         """Whether batch-norm statistics of the model are re-estimated (its weights are random or shuffled)."""
         return needs_calibration(self.models[model])
+
+
+OWN_NAMES = "concepts"
+"""The vocabulary of a data set's own concepts; no row of the sheet may be called so."""
+
+
+def labelled(study: Study) -> list[tuple[str, str, str, str, str]]:
+    """The (dataset, model, layer, encoder, vocabulary) whose units are labelled (config section `open_vocabulary`);
+    they need not be dissected. A vocabulary of vectors goes with the encoder that made them alone."""
+    section = study.config["open_vocabulary"]
+    return [
+        (dataset, model, row["layer"], encoder, vocabulary)
+        for dataset in study.datasets
+        for model in study.models
+        for row in study.layer_rows(model)
+        if is_asked(section, datasets=dataset, models=model, layers=row["layer"])
+        for encoder in study.encoders
+        if section["encoders"] is None or encoder in section["encoders"]
+        for vocabulary in section["vocabularies"]
+        if vocabulary == OWN_NAMES or study.vocabularies.get(vocabulary, {}).get("encoder", "") in ("", encoder)
+    ]
+
+
+def labelled_models(study: Study) -> list[tuple[str, str]]:
+    """The (dataset, model) pairs in some layer of which units are labelled."""
+    return list(dict.fromkeys((dataset, model) for dataset, model, *_ in labelled(study)))
 
 
 def is_asked(section: Mapping[str, Any], **names: str) -> bool:

@@ -35,7 +35,7 @@ from conceptatlas.sheets import expand_cell, expand_row
 from conceptatlas.study import alternatives, load_study, pick
 from conceptatlas.study_falcon import explaining_pairs
 from conceptatlas.study_net2vec import word_files
-from conceptatlas.study_plan import TASKS
+from conceptatlas.study_plan import OWN_NAMES, TASKS, labelled, labelled_models
 from conceptatlas.vocabularies.rows import text_files, vector_files
 
 if not workflow.overwrite_configfiles:
@@ -67,7 +67,7 @@ wildcard_constraints:
     basis=alternatives(basis for *_, basis in study.bases),
     level=alternatives(study.perturbations),
     encoder=alternatives(study.encoders),
-    vocabulary=alternatives(study.vocabularies),
+    vocabulary=alternatives([*study.vocabularies, OWN_NAMES, *(f"{OWN_NAMES}~{dataset}" for dataset in study.datasets)]),
     shard=r"\d+",
     part=r"\d+",
 
@@ -150,7 +150,11 @@ def encoder_row(wildcards):
 
 
 def vocabulary_row(wildcards):
-    return pick(study.vocabularies[wildcards.vocabulary])
+    """The row of a vocabulary; names of a data set's own concepts have none in the sheet."""
+    if wildcards.vocabulary in study.vocabularies:
+        return pick(study.vocabularies[wildcards.vocabulary])
+    cells = dict.fromkeys(("path", "vectors", "encoder", "options"), "")
+    return {"vocabulary": wildcards.vocabulary, **cells, "shards": 1}
 
 
 def text_row(wildcards):
@@ -290,6 +294,22 @@ def comparison_options(wildcards):
     own = pick(section, ("n_permutations", "n_bootstrap", "confidence"))
     own |= pick(section["unsupervised"], ("thresholds",))
     return own | pick(section["supervised"], ("correlation", "min_images_sfss"))
+
+
+def place_labelled(wildcards):
+    """Whose units are labelled, with what, as the tables say it."""
+    return {name: wildcards[name] for name in ("dataset", "model", "layer", "encoder", "vocabulary")}
+
+
+def labelled_places(wildcards):
+    """[layer, encoder, vocabulary] of the labels of a model's units."""
+    pair = (wildcards.dataset, wildcards.model)
+    return [list(place[2:]) for place in labelled(study) if place[:2] == pair]
+
+
+def labelling_options(wildcards):
+    section = study.config["open_vocabulary"]
+    return pick(section, but=("datasets", "models", "layers", "encoders", "vocabularies"))
 
 
 # Files outside the study that the row of a job names: by content, so that moved or touched ones rerun nothing --------

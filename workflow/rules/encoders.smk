@@ -20,6 +20,8 @@ rule list_vocabulary:
         "<logs>/list_vocabulary/{vocabulary}.log",
     benchmark:
         "<benchmarks>/list_vocabulary/{vocabulary}.tsv"
+    wildcard_constraints:
+        vocabulary=alternatives(study.vocabularies),
     retries: RETRIES
     localrule: OUTSIDE_HERE
     conda:

@@ -4,7 +4,7 @@ INPUTS   statistics of a layer (pooled features), frames, annotations, a network
 OUTPUTS  <results>/falcon/{dataset}/{model}/{layer}/
            features.parquet, groups.parquet, members.parquet     high images, groups, lowly activating images
            {encoder}/crops.parquet, .h5                          GradCAM boxes; vectors of the crops; the head
-           {encoder}/{vocabulary}/explained.parquet, words.parquet, comparisons.parquet, failures.parquet
+           {encoder}/{vocabulary}/explained.parquet, words.parquet, comparisons.parquet, failures.parquet, judged.json
          <results>/falcon/{dataset}/models/{encoder}/{vocabulary}/
            summary.parquet, transfer.parquet, transferred.parquet     shares explained; concepts in other models
          <results>/figures/falcon/{dataset}/{model}/, .../models/
@@ -226,6 +226,7 @@ rule explain_groups:
         words=f"{EXPLAINED}/words.parquet",
         comparisons=f"{EXPLAINED}/comparisons.parquet",
         failures=f"{EXPLAINED}/failures.parquet",
+        judged=f"{EXPLAINED}/judged.json",
     log:
         "<logs>/explain_groups/{dataset}/{model}/{layer}/{encoder}/{vocabulary}.log",
     benchmark:
@@ -257,6 +258,7 @@ rule join_falcon:
         explained=explained_on_dataset(f"{EXPLAINED}/explained.parquet"),
         comparisons=explained_on_dataset(f"{EXPLAINED}/comparisons.parquet"),
         failures=explained_on_dataset(f"{EXPLAINED}/failures.parquet"),
+        judged=explained_on_dataset(f"{EXPLAINED}/judged.json"),
         statistics=ancient(explained_on_dataset("<results>/statistics/{dataset}/{model}/{layer}.h5")),
         target_statistics=ancient(carried_statistics("h5")),
         statistics_manifests=carried_statistics("json"),

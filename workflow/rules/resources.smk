@@ -393,6 +393,25 @@ def explain_runtime(wildcards):
     return 10 + int(3 * seconds / 60)
 
 
+def concepts_in(wildcards):
+    """Concepts that units are labelled with."""
+    own = wildcards.vocabulary not in study.vocabularies
+    return costs.MOST_CONCEPTS if own else costs_encoders.captions_in(bytes_of_vocabulary(wildcards), bytes_each=10)
+
+
+def labelling_mem_mb(wildcards):
+    """Memory of labelling a layer of 2048 units."""
+    workers = study.config["dask"]["workers"]
+    return costs_encoders.labelling_mem_mb(images_of(wildcards), 2048, concepts_in(wildcards), workers=workers)
+
+
+def labelling_runtime(wildcards):
+    """Minutes, for 2048 units."""
+    section = study.config["open_vocabulary"]
+    seconds = costs_encoders.labelling_s(images_of(wildcards), 2048, concepts_in(wildcards), section)
+    return 10 + int(3 * seconds / study.config["dask"]["workers"] / 60)
+
+
 def gpu_resources(section="extraction"):
     """`gpu` stands on GPU rules only: to the Kubernetes executor even `gpu: 0` is a request for one."""
     if study.config[section]["device"] != "cuda":

@@ -73,9 +73,13 @@ rule falcon:
 rule linking:
     input:
         linking_tables,
-        linking_figures,
         tuning_tables,
-        tuning_figures,
+    localrule: True
+
+
+rule open_vocabulary:
+    input:
+        open_vocabulary_tables,
     localrule: True
 
 
@@ -90,6 +94,7 @@ rule figures:
         falcon_figures,
         linking_figures,
         tuning_figures,
+        open_vocabulary_figures,
     localrule: True
 
 
@@ -186,6 +191,8 @@ rule write_run_record:
         linking_figures=linking_figures,
         tuning=tuning_tables,
         tuning_figures=tuning_figures,
+        open_vocabulary=open_vocabulary_tables,
+        open_vocabulary_figures=open_vocabulary_figures,
     output:
         run_record="<results>/run_record.json",
     log:

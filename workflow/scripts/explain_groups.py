@@ -6,7 +6,7 @@ from conceptatlas.jobs import job
 FILES = ("statistics", "index", "concepts", "groups", "members", "crop_table", "crops")
 LISTS = ("annotations", "embeddings", "embeddings_manifests", "parts")
 OPTIONS = ("dataset", "model", "layer", "encoder", "vocabulary", "options", "stop_words", "seed")
-OUTPUTS = ("explained", "words", "comparisons", "failures")
+OUTPUTS = ("explained", "words", "comparisons", "failures", "judged")
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from conceptatlas.falcon.joining import join_falcon
 from conceptatlas.jobs import job
 
-LISTS = ("features", "explained", "comparisons", "failures", "statistics", "target_statistics")
+LISTS = ("features", "explained", "comparisons", "failures", "judged", "statistics", "target_statistics")
 EMBEDDED = ("embeddings", "embeddings_manifests", "parts")
 OPTIONS = ("dataset", "encoder", "vocabulary", "places", "targets", "options", "stop_words", "seed")
 OUTPUTS = ("summary", "transfers", "transferred")

@@ -111,5 +111,5 @@ def test_open_clip_refuses_to_guess_the_preprocessing(tmp_path: Path) -> None:
         load_encoder(cells, device="cpu", batch=1)
     with pytest.raises(ValueError, match="options lack std, interpolation, resize_mode"):
         load_encoder(cells | {"options": "image_size=224;mean=0.5,0.5,0.5"}, device="cpu", batch=1)
-    with pytest.raises(ValueError, match="unknown option 'imagesize'.*did you mean 'image_size'"):
+    with pytest.raises(ValueError, match=r"unknown option 'imagesize'.*did you mean 'image_size'"):
         load_encoder(cells | {"options": "imagesize=224"}, device="cpu", batch=1)

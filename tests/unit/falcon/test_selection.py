@@ -106,12 +106,14 @@ def test_group_sizes_are_limited():
 
 def test_chosen_groups_keep_their_members():
     groups = common_groups(sparse_sets(150, 12, 0.5), min_images=10)
-    kept = choose_groups(groups, max_groups=6)
+    kept = choose_groups(groups, max_groups=6, max_singles=1)
     several = [group for group in kept if len(group.features) > 1]
     singles = {group.features[0] for group in kept if len(group.features) == 1}
     assert len(several) == 6
     assert {feature for group in several for feature in group.features} <= singles
-    assert choose_groups(groups, max_groups=None) == groups
+    assert choose_groups(groups) == groups
+    every = [group for group in choose_groups(groups, max_groups=6) if len(group.features) == 1]
+    assert len(every) == sum(len(group.features) == 1 for group in groups)
     least = min(len(group.images) for group in several)
     left_out = [group for group in groups if len(group.features) > 1 and group not in several]
     assert all(len(group.images) <= least for group in left_out)

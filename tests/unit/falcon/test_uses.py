@@ -17,7 +17,7 @@ from conceptatlas.falcon.heads import Head, contributions, fit_probe, own_head, 
 from conceptatlas.falcon.linear_map import learn_map, null_r_squared, r_squared
 from conceptatlas.falcon.representation import Representation
 from conceptatlas.falcon.selection import normalise_rows
-from conceptatlas.falcon.transfer import Setting, shared, telling_words, transfer
+from conceptatlas.falcon.transfer import Setting, random_words, shared, telling_words, transfer
 from conceptatlas.falcon.word_scores import word_table
 
 
@@ -173,7 +173,8 @@ def test_a_concept_that_both_models_have_is_carried_over_with_its_words():
         np.full((len(test), 1), 0.3),
         lambda c: frozenset(Word(w, "noun") for w in c.split()),
     )
-    setting = Setting(np.arange(80), test, table, n_high=8, n_random=99, seed=0)
+    draws = random_words(table, n_high=8, n_random=99, seed=0)
+    setting = Setting(np.arange(80), test, table, n_high=8, n_random=99, seed=0, random_words=draws)
     told, rows = transfer(source, target, ["0", "3"], setting, name="pair")
     by_group = {row["group"]: row for row in rows}
     assert by_group["0"]["words"] == "striped"

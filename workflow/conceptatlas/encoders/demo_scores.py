@@ -3,7 +3,8 @@
 Retrieval: images against all different captions of the held-out scenes; a hit at k is an own caption of the image among
 the k nearest (image to text), or an image that the caption belongs to (text to image). Words: the nearest of the words
 of a category, on images whose captions hold exactly one of them; and the area under the ROC curve of each word's cosine
-against its presence in the captions, averaged over words.
+against its presence in the captions, averaged over words. Patterns also alone, where the main object or the room wears
+one ("texture, large").
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ WORDS = {
 """Category -> words that are told apart; of the places those with a word of their own."""
 
 
-def score_encoder(towers: Towers, pictures: Array, captions: Sequence[Sequence[str]]) -> pd.DataFrame:
+def score_encoder(
+    towers: Towers, pictures: Array, captions: Sequence[Sequence[str]], patterns: Sequence[Sequence[str]]
+) -> pd.DataFrame:
     """Scores of the encoder: columns score, category, value, low, high (95 %), n.
 
-    pictures : uint8 (image, 96, 96, 3). captions : of each picture.
+    pictures : uint8 (image, 96, 96, 3). captions, patterns : of each picture (see `demo_captions`).
     """
     vectors = [encode_pictures(towers, pictures[at : at + 250]) for at in range(0, len(pictures), 250)]
     images = unit_rows(np.concatenate(vectors), where="held-out pictures")
@@ -58,12 +61,30 @@ def score_encoder(towers: Towers, pictures: Array, captions: Sequence[Sequence[s
         rows.append(_share("nearest_word", category, int(hits.sum()), int(alone.sum())))
         areas = [area_under_roc(nearest[:, i], present[:, i]) for i in range(len(words))]
         rows.append({"score": "auc", "category": category, "value": float(np.nanmean(areas)), "n": len(words)})
-    cosines = images @ unit_rows(encode_sentences(towers, ["striped"]), where="words").T
-    shown = np.array(["striped" in own for own in said])
-    area = area_under_roc(cosines[:, 0], shown)
-    rows.append({"score": "auc_of_striped", "category": "texture", "value": area, "n": len(shown)})
+    rows += _patterns(images, towers, said, patterns)
     table = pd.DataFrame(rows)[["score", "category", "value", "low", "high", "n"]]
     return table.round(4)
+
+
+def _patterns(
+    images: Array, towers: Towers, said: Sequence[set[str]], patterns: Sequence[Sequence[str]]
+) -> list[dict[str, Any]]:
+    """The same of patterns that the main object or the room wears, against scenes whose captions do not hold the word;
+    small things that wear one are left out."""
+    words = WORDS["texture"]
+    cosines = images @ unit_rows(encode_sentences(towers, list(words)), where="words").T
+    worn = np.array([[word in own for word in words] for own in patterns])
+    named = np.array([[word in own for word in words] for own in said])
+    alone = worn.sum(axis=1) == 1
+    hits = cosines[alone].argmax(axis=1) == worn[alone].argmax(axis=1)
+    rows = [_share("nearest_word", "texture, large", int(hits.sum()), int(alone.sum()))]
+    for i, word in enumerate(words):
+        kept = worn[:, i] | ~named[:, i]
+        area = area_under_roc(cosines[kept, i], worn[kept, i])
+        rows.append(
+            {"score": f"auc_of_{word}", "category": "texture, large", "value": area, "n": int(worn[:, i].sum())}
+        )
+    return rows
 
 
 def area_under_roc(scores: Array, present: Array) -> float:

@@ -24,6 +24,7 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
+from conceptatlas.datasets.scenes.vocabulary import CONCEPTS
 from conceptatlas.encoders.demo import read_towers
 from conceptatlas.encoders.demo_scores import score_encoder
 from conceptatlas.encoders.demo_towers import Towers, words_of
@@ -36,13 +37,31 @@ logger = logging.getLogger(__name__)
 
 Array = np.ndarray[Any, Any]
 
-EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 12, 64, 3e-3, 0.05
+BATCH, WEIGHT_DECAY = 64, 0.05
 SENTENCES, FRAGMENTS = 2, 4
 """Texts of a picture in a batch: whole captions, and few words of them."""
 MAX_SHIFT = 6  # pixels, augmentation
 SEED = 0
-SMALL_WORDS = frozenset("a an and at by between for in is of off on some the while with".split())
+FAVOURED = {"texture": 8.0, "color": 2.0}
+"""How many times likelier words of a category are in the texts of the second round."""
+SMALL_WORDS = frozenset(
+    ["a", "an", "and", "at", "by", "between", "for", "in", "is", "of", "off", "on", "some", "the", "while", "with"]
+)
 """Words that say nothing alone: no part of fragments."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round of training: on which scenes, how long, how fast, whether words are favoured."""
+
+    split: str
+    epochs: int
+    learning_rate: float
+    favoured: bool
+
+
+ROUNDS = (Round("train", 12, 3e-3, favoured=False), Round("patterned", 8, 2e-3, favoured=True))
+"""First scenes as they are drawn, then scenes whose main objects wear patterns."""
 
 
 @dataclass(frozen=True)
@@ -61,43 +80,68 @@ def train_demo_encoder(*, scenes: str | Path, weights: str | Path, accuracy: str
     """
     torch.set_num_threads(threads)
     with h5py.File(scenes, "r") as store:
-        pictures, captions = store["train/pictures"][:], [text.split("\n") for text in store["train/captions"].asstr()]
-        held_out, held_captions = store["val/pictures"][:], [t.split("\n") for t in store["val/captions"].asstr()]
-    words = sorted({word for texts in captions for text in texts for word in words_of(text)})
+        captions = [text for step in ROUNDS for text in store[f"{step.split}/captions"].asstr()]
+    words = sorted({word for text in captions for word in words_of(text)})
     towers: Any = seeded_build(lambda: Towers(words), seed=SEED)
     started = time.monotonic()
-    _fit(towers, pictures, captions)
-    seconds = time.monotonic() - started
-    state = {key: tensor.half().contiguous() for key, tensor in towers.state_dict().items() if tensor.is_floating_point()}
+    for step in ROUNDS:
+        train_round(towers, step, scenes)
+    write_towers(towers, weights)
+    write_scores(weights, scenes, accuracy, seconds=time.monotonic() - started, threads=threads)
+
+
+def write_towers(towers: Any, weights: str | Path) -> None:
+    """Write float16 weights with the words in their metadata."""
+    state = {key: tensor.half() for key, tensor in towers.state_dict().items() if tensor.is_floating_point()}
     with atomic_path(weights) as part:
-        save_file(state, part, metadata={"words": " ".join(words)})
-    table = score_encoder(read_towers(weights), held_out, held_captions)
+        save_file(
+            {key: tensor.contiguous() for key, tensor in state.items()},
+            part,
+            metadata={"words": " ".join(towers.words)},
+        )
+
+
+def write_scores(
+    weights: str | Path, scenes: str | Path, accuracy: str | Path, *, seconds: float, threads: int
+) -> None:
+    """Score written weights on the held-out scenes and write the table."""
+    with h5py.File(scenes, "r") as store:
+        pictures, captions = store["val/pictures"][:], [text.split("\n") for text in store["val/captions"].asstr()]
+        patterns = [text.split() for text in store["val/patterns"].asstr()]
+    table = score_encoder(read_towers(weights), pictures, captions, patterns)
+    rounds = ", then ".join(f"{step.epochs} epochs on scenes `{step.split}`" for step in ROUNDS)
     with atomic_path(accuracy) as part, part.open("w", encoding="utf-8", newline="") as handle:
         handle.write(
             "# The demo encoder on held-out scenes: shares with their 95 % Wilson intervals (auc: mean over words, no\n"
-            f"# interval). {len(captions)} scenes to learn from, {EPOCHS} epochs in {seconds:.0f} s on {threads} thread,"
-            f" torch {torch.__version__},\n# weights sha256 {file_sha256(weights)}; `snakemake train_demo_encoder`\n"
+            f"# interval). {rounds}: {seconds:.0f} s, threads: {threads},\n"
+            f"# torch {torch.__version__}, weights sha256 {file_sha256(weights)}; `snakemake train_demo_encoder`\n"
         )
         table.to_csv(handle, sep="\t", index=False, lineterminator="\n")
 
 
-def _fit(towers: Towers, pictures: Array, captions: Sequence[Sequence[str]]) -> None:
-    """AdamW with a one-cycle learning rate."""
+def train_round(towers: Towers, step: Round, scenes: str | Path) -> None:
+    """One round, in place: AdamW with a one-cycle learning rate."""
+    with h5py.File(scenes, "r") as store:
+        pictures = store[f"{step.split}/pictures"][:]
+        captions = [text.split("\n") for text in store[f"{step.split}/captions"].asstr()]
     towers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    towers.requires_grad_(True)
     parameters = list(towers.parameters())
     optimiser = torch.optim.AdamW(
         [
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": WEIGHT_DECAY},
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ],
-        lr=LEARNING_RATE,
+        lr=step.learning_rate,
     )
-    n_steps = EPOCHS * (len(pictures) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=n_steps, pct_start=0.2)
+    an_epoch = len(pictures) // BATCH
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, step.learning_rate, total_steps=step.epochs * an_epoch, pct_start=0.2
+    )
     towers.train()
     losses: list[float] = []
-    with tqdm(total=n_steps, desc="demo encoder", unit="step", mininterval=5) as progress:
-        for moved, texts in _batches(towers, pictures, captions):
+    with tqdm(total=step.epochs * an_epoch, desc=step.split, unit="step", mininterval=5) as progress:
+        for moved, texts in _batches(towers, step, pictures, captions):
             x = as_input(moved).contiguous(memory_format=torch.channels_last)
             image = functional.normalize(towers.pictures(x), dim=1)
             text = functional.normalize(towers.sentences(texts.bags), dim=1)
@@ -110,8 +154,8 @@ def _fit(towers: Towers, pictures: Array, captions: Sequence[Sequence[str]]) -> 
             schedule.step()
             losses.append(float(loss.detach()))
             progress.update()
-            if len(losses) % (len(pictures) // BATCH) == 0:
-                logger.info("epoch %d: loss %.4f", len(losses) * BATCH // len(pictures), np.mean(losses[-100:]))
+            if len(losses) % an_epoch == 0:
+                logger.info("%s, epoch %d: loss %.4f", step.split, len(losses) // an_epoch, np.mean(losses[-an_epoch:]))
     towers.eval()
 
 
@@ -121,16 +165,17 @@ def _cross_entropy(logits: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 
 
 def _batches(
-    towers: Towers, pictures: Array, captions: Sequence[Sequence[str]]
+    towers: Towers, step: Round, pictures: Array, captions: Sequence[Sequence[str]]
 ) -> Iterator[tuple[Array, Texts]]:
     """Every picture once an epoch; order, flips, shifts and texts follow from (seed, epoch)."""
     said = [sorted({word for text in texts for word in words_of(text)} - SMALL_WORDS) for texts in captions]
     counts = Counter(word for own in said for word in own)
-    odds = [np.array([counts[word] ** -0.5 for word in own]) for own in said]
+    favour = {word: FAVOURED[kind] for word, kind in CONCEPTS if step.favoured and kind in FAVOURED}
+    odds = [np.array([favour.get(word, 1.0) * counts[word] ** -0.5 for word in own]) for own in said]
     known = torch.stack([(towers.bags([" ".join(texts)])[0] > 0).float() for texts in captions])
     n = len(pictures)
-    for epoch in range(EPOCHS):
-        rng = generator(SEED, "demo encoder", epoch)
+    for epoch in range(step.epochs):
+        rng = generator(SEED, "demo encoder", step.split, epoch)
         order, flips = rng.permutation(n), rng.random(n) < 0.5
         shifts = rng.integers(0, 2 * MAX_SHIFT + 1, (n, 2))
         for at in range(0, n - n % BATCH, BATCH):

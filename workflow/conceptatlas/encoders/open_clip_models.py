@@ -33,8 +33,8 @@ def load(row: Row, device: str) -> Sides:
     missing = [key for key in REQUIRED if key not in options]
     if missing:
         raise ValueError(
-            f"{where}: the preprocessing must be stated, options lack {', '.join(missing)}. A weights file does not hold "
-            "it and open_clip would take the architecture's default without a word. OpenAI's CLIP ViT-B/32 takes "
+            f"{where}: the preprocessing must be stated, options lack {', '.join(missing)}. A weights file does not "
+            "hold it and open_clip would take the architecture's default without a word. OpenAI's CLIP ViT-B/32 takes "
             "image_size=224;mean=0.48145466,0.4578275,0.40821073;std=0.26862954,0.26130258,0.27577711;"
             "interpolation=bicubic;resize_mode=shortest"
         )
@@ -60,7 +60,7 @@ def load(row: Row, device: str) -> Sides:
         digest=text_digest(file_sha256(weights), str(row.get("architecture")), repr(sorted(options.items()))),
         images=lambda pictures: _images(model, transform, pictures, device),
         texts=lambda texts: _texts(model, tokenizer, texts, device),
-        about={"preprocessing": {key: value for key, value in options.items()}, "weights_sha256": file_sha256(weights)},
+        about={"preprocessing": dict(options), "weights_sha256": file_sha256(weights)},
     )
 
 

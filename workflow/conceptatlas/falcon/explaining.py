@@ -27,7 +27,7 @@ from conceptatlas.falcon.group_words import GroupImages, explain
 from conceptatlas.falcon.representation import Representation, read_representation
 from conceptatlas.falcon.typed import frame_of
 from conceptatlas.falcon.word_scores import WordTable, word_table
-from conceptatlas.files import read_json
+from conceptatlas.files import read_json, write_json
 from conceptatlas.inference.bootstrap import block_weights
 from conceptatlas.tables import Column, read_table, records, write_table
 from conceptatlas.vocabularies.caption_file import captions_of
@@ -61,13 +61,14 @@ def explain_groups(
     words: str | Path,
     comparisons: str | Path,
     failures: str | Path,
+    judged: str | Path,
     options: dict[str, Any],
     stop_words: list[str],
     seed: int,
     threads: int = 1,
     mem_mb: int = 2000,
 ) -> None:
-    """Write explained.parquet, words.parquet, comparisons.parquet and failures.parquet.
+    """Write explained.parquet, words.parquet, comparisons.parquet, failures.parquet and judged.json.
 
     Parameters
     ----------
@@ -104,7 +105,8 @@ def explain_groups(
     else:
         logger.warning("%s %s: no group of features has enough images; the tables have no rows", model, layer)
     pairs = compare_with_members(about)
-    wrong = _failures(about, crop_file, of, index, concepts, annotations, options, seed)
+    wrong, told = _failures(about, crop_file, of, index, concepts, annotations, options, seed)
+    write_json(judged, told)
     for path, rows, columns in (
         (explained, about, EXPLAINED_COLUMNS), (words, found, WORD_COLUMNS),
         (comparisons, pairs, COMPARISON_COLUMNS), (failures, wrong, FAILURE_COLUMNS),
@@ -203,19 +205,23 @@ def _failures(
     annotations: list[str],
     options: dict[str, Any],
     seed: int,
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Rows of failures, and how many images were judged."""
     wanted = options["failures"]
     labels = read_class_labels(annotations, str(concepts), category=wanted["category"], n_images=len(of.ids))
     split = read_split(index, train_share=options["train_share"], seed=seed)
     judged = judge(crop_file, of, labels, split, seed=seed)
     if judged is None:
-        return []
+        reason = f"no head knows classes of category {wanted['category']}, and too few labels for a probe"
+        return [], {"head": "", "n_judged": 0, "n_wrong": 0, "reason": reason}
+    wrong = judged.wrong(labels)
+    told = {"head": judged.kind, "n_judged": len(wrong), "n_wrong": int(wrong.sum()), "reason": ""}
     explained = {row["group"]: (row["words"], row["explained"]) for row in about}
     rows = failure_rows(
         judged, of, labels, explained, n_images=wanted["n_images"], n_features=wanted["n_features"], seed=seed,
         confidence=options["confidence"],
     )  # fmt: skip
-    return [row | {"category": wanted["category"]} for row in rows]
+    return [row | {"category": wanted["category"]} for row in rows], told
 
 
 def _write(path: str | Path, rows: list[dict[str, Any]], columns: list[Column]) -> None:

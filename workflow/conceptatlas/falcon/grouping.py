@@ -75,20 +75,18 @@ def common_groups(sets: Array, *, min_images: int, max_size: int = 3) -> list[Gr
     return sorted(groups, key=_order)
 
 
-def choose_groups(groups: list[Group], *, max_groups: int | None) -> list[Group]:
-    """At most `max_groups` groups of several features, those of most images first, and at most as many single
-    features: those that these groups hold, then those of most images. None or 0: all.
+def choose_groups(groups: list[Group], *, max_groups: int = 0, max_singles: int = 0) -> list[Group]:
+    """At most `max_groups` groups of several features, those of most images first, and at most `max_singles` single
+    features: those that these groups hold, all of them, then those of most images. 0: all.
 
     Ties go to the order of `groups`, which is kept.
     """
-    if not max_groups:
-        return groups
     several = [i for i, group in enumerate(groups) if len(group.features) > 1]
-    several = sorted(several, key=lambda i: -len(groups[i].images))[:max_groups]
+    several = sorted(several, key=lambda i: -len(groups[i].images))[: max_groups or None]
     held = {feature for i in several for feature in groups[i].features}
     singles = [i for i, group in enumerate(groups) if len(group.features) == 1]
     singles = sorted(singles, key=lambda i: (groups[i].features[0] not in held, -len(groups[i].images)))
-    room = max(max_groups, sum(groups[i].features[0] in held for i in singles))  # members are never left out
+    room = max(max_singles, sum(groups[i].features[0] in held for i in singles)) if max_singles else None
     return [groups[i] for i in sorted({*several, *singles[:room]})]
 
 

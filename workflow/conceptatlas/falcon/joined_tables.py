@@ -19,7 +19,7 @@ FACTS = {
     "explained_groups": "share of the groups of several features that are explained",
     "similarity_difference": "mean similarity of a group's crops less that of its features alone",
     "score_difference": "mean best word score of a group less that of its features alone",
-    "probed_accuracy": "share of judged images whose predicted class is labelled in them",
+    "accuracy": "share of judged images whose predicted class is labelled in them",
     "explained_failures": "share of misclassified images whose first feature is explained",
 }
 """What a row of summary.parquet may say."""

@@ -14,8 +14,9 @@ from conceptatlas.falcon.comparing import paired_difference
 from conceptatlas.falcon.explaining import read_embeddings, words_of_images
 from conceptatlas.falcon.joined_tables import SUMMARY_COLUMNS, TRANSFER_COLUMNS, TRANSFERRED_COLUMNS, TYPES
 from conceptatlas.falcon.representation import read_representation
-from conceptatlas.falcon.transfer import Setting, transfer
+from conceptatlas.falcon.transfer import Setting, random_words, transfer
 from conceptatlas.falcon.typed import frame_of
+from conceptatlas.files import read_json
 from conceptatlas.inference.shares import wilson_interval
 from conceptatlas.seeds import unit_interval
 from conceptatlas.tables import read_table, write_table
@@ -40,6 +41,7 @@ def join_falcon(
     explained: list[str],
     comparisons: list[str],
     failures: list[str],
+    judged: list[str],
     statistics: list[str],
     target_statistics: list[str],
     index: str | Path,
@@ -59,17 +61,20 @@ def join_falcon(
 
     Parameters
     ----------
-    places : [model, layer] explained; features, explained, comparisons, failures, statistics: their files, same order.
+    places : [model, layer] explained; features, explained, comparisons, failures, judged, statistics: their files in
+        the same order.
     targets : [model, layer] that concepts are carried over to; target_statistics: their statistics.
     options : words (config section), transfer (n_high, n_random), n_bootstrap, confidence, train_share.
     """
     same = {"dataset": dataset, "encoder": encoder, "vocabulary": vocabulary}
     rows: Rows = []
     of_layers = [read_table(path) for path in explained]
-    for (model, layer), own, *paths in zip(places, of_layers, features, comparisons, failures, strict=True):
-        tables = [read_table(path) for path in paths]
+    files = zip(places, of_layers, features, comparisons, failures, judged, strict=True)
+    for (model, layer), own, *paths, told in files:
+        every, compared, wrong = (read_table(path) for path in paths)
         about = same | {"model": model, "layer": layer}
-        rows += [about | fact for fact in facts(own, *tables, options=options, seed=seed)]
+        found = facts(own, every, compared, wrong, read_json(told), options=options, seed=seed)
+        rows += [about | fact for fact in found]
     write_table(summary, frame_of(rows, SUMMARY_COLUMNS, TYPES), columns=SUMMARY_COLUMNS)
     pairs, carried = _transfers(
         places, targets, of_layers, statistics, target_statistics, index, embeddings, embeddings_manifests, parts,
@@ -85,6 +90,7 @@ def facts(
     features: pd.DataFrame,
     comparisons: pd.DataFrame,
     failures: pd.DataFrame,
+    judged: dict[str, Any],
     *,
     options: dict[str, Any],
     seed: int,
@@ -93,22 +99,23 @@ def facts(
     confidence = float(options["confidence"])
     singles = explained[explained["n_features"] == 1]
     several = explained[explained["n_features"] > 1]
-    n_features = len(features)
+    n_features, nan = len(features), float("nan")
 
     def share(fact: str, n: int, total: int, reason: str = "") -> dict[str, Any]:
-        low, high = wilson_interval(n, total, confidence=confidence)
-        value = n / total if total else float("nan")
+        low, high = wilson_interval(n, total, confidence=confidence) if total else (nan, nan)
+        value = n / total if total else nan
         why = "" if total else reason
         return {"fact": fact, "value": value, "low": low, "high": high, "n": n, "n_total": total, "reason": why}
 
+    whole = bool((features["qualifies"] == features["has_group"]).all())
+    n_told, left_out = (n_features, "") if whole else (0, "max_singles leaves features out")
     none = "no group has more images than min_images"
-    nan = float("nan")
     rows = [
         {"fact": "groups", "value": float(len(explained)), "low": nan, "high": nan, "n": len(explained),
          "n_total": len(explained), "reason": "" if len(explained) else none},
-        share("features_with_group", int(features["has_group"].sum()), n_features),
-        share("interpretable_features", int(singles["interpretable"].sum()), n_features),
-        share("explained_features", int(singles["explained"].sum()), n_features),
+        share("features_with_group", int(features["qualifies"].sum()), n_features),
+        share("interpretable_features", int(singles["interpretable"].sum()), n_told, left_out),
+        share("explained_features", int(singles["explained"].sum()), n_told, left_out),
         share("explained_singles", int(singles["explained"].sum()), len(singles), none),
         share("explained_groups", int(several["explained"].sum()), len(several), "no group of several features"),
     ]  # fmt: skip
@@ -123,8 +130,8 @@ def facts(
              "n_total": found.n, "reason": why}
         )  # fmt: skip
     first = failures[failures["rank"] == 1]
-    judged, wrong = (int(failures[name].iloc[0]) if len(failures) else 0 for name in ("n_judged", "n_wrong"))
-    rows.append(share("probed_accuracy", judged - wrong, judged, "no misclassified image, or no head"))
+    n_judged = judged["n_judged"]
+    rows.append(share("accuracy", n_judged - judged["n_wrong"], n_judged, judged["reason"]))
     rows.append(share("explained_failures", int(first["explained"].sum()), len(first), "no misclassified image"))
     return rows
 
@@ -163,7 +170,9 @@ def _transfers(
     frames = read_embeddings(embeddings, manifests, n_images=len(split.ids))
     table = words_of_images(frames[test], parts, options["words"], stop_words, threads=threads, mem_mb=mem_mb)
     wanted = options["transfer"]
-    setting = Setting(train, test, table, wanted["n_high"], wanted["n_random"], seed)
+    n_high, n_random = wanted["n_high"], wanted["n_random"]
+    draws = random_words(table, n_high=n_high, n_random=n_random, seed=seed)
+    setting = Setting(train, test, table, n_high, n_random, seed, draws)
     rows, carried = [], []
     for i, j in pairs:
         groups = [str(name) for name in explained[i]["group"]]

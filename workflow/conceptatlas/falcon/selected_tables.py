@@ -16,7 +16,8 @@ FEATURE_COLUMNS = [
     Column("n_high", "highly activating images |T|", "images"),
     Column("mean", "mean of h over images"),
     Column("n_images", "valid images of the data set", "images"),
-    Column("has_group", "whether the single feature is explained as a group of its own"),
+    Column("qualifies", "whether more than min_images images activate it highly"),
+    Column("has_group", "whether it is explained alone: it qualifies, and max_singles does not leave it out"),
     *RULE,
 ]
 
@@ -54,4 +55,5 @@ TYPES = {
         "int64",
     ),
     "has_group": "bool",
+    "qualifies": "bool",
 }

@@ -59,7 +59,7 @@ def select_features(
     rule = str(selection["rule"])
     high = high_images(of.h, **selection, valid=of.valid)
     found = find_groups(high, by=grouping["by"], min_images=grouping["min_images"], max_size=grouping["max_size"])
-    kept = choose_groups(found, max_groups=grouping["max_groups"])
+    kept = choose_groups(found, max_groups=grouping["max_groups"], max_singles=grouping["max_singles"])
     logger.info("%s %s: %d features, %d groups qualify, %d kept", model, layer, of.h.shape[1], len(found), len(kept))
     place = {"dataset": dataset, "model": model, "layer": layer}
     same = {"rule": rule, "rule_value": selection[NUMBER_OF_RULE[rule]]}
@@ -74,11 +74,12 @@ def select_features(
         )  # fmt: skip
         member_rows += [place | row for row in rows]
     singles = {group.features[0] for group in kept if len(group.features) == 1}
+    qualify = {group.features[0] for group in found if len(group.features) == 1}
     means = of.h[of.valid].mean(axis=0)
     feature_rows = [
         place | same
         | {"feature": k, "alpha": high.alpha[k], "n_high": int(high.sets[:, k].sum()), "mean": means[k],
-           "n_images": int(of.valid.sum()), "has_group": k in singles}
+           "n_images": int(of.valid.sum()), "qualifies": k in qualify, "has_group": k in singles}
         for k in range(of.h.shape[1])
     ]  # fmt: skip
     write_table(features, frame_of(feature_rows, FEATURE_COLUMNS, TYPES), columns=FEATURE_COLUMNS)

@@ -31,6 +31,8 @@ class Setting(NamedTuple):
     n_high: int
     n_random: int
     seed: int
+    random_words: list[list[str]]
+    """Words of random test images, as many as are compared: the null of shared words (`random_words`)."""
 
 
 def transfer(
@@ -59,31 +61,35 @@ def transfer(
         "n_train": len(setting.train), "n_test": len(setting.test), "penalty": found.penalty, "n_groups": len(groups),
         "n_features": source.shape[1], "n_features_target": target.shape[1], "n_random": setting.n_random,
     }  # fmt: skip
-    rows = [_group(group, test, found.predicted, each, setting, name) for group in groups] if len(wanted) else []
+    rows = [_group(group, test, found.predicted, each, setting) for group in groups] if len(wanted) else []
     return about, rows
 
 
-def _group(group: str, true: Array, predicted: Array, each: Array, setting: Setting, name: str) -> dict[str, Any]:
+def _group(group: str, true: Array, predicted: Array, each: Array, setting: Setting) -> dict[str, Any]:
     features = [int(feature) for feature in group.split("-")]
     own, carried = true[:, features].mean(axis=1), predicted[:, features].mean(axis=1)
     n = min(setting.n_high, len(own))
     highest, guessed = (np.argsort(-value, kind="stable")[:n] for value in (own, carried))
-    words, others = (telling_words(setting.table, images) for images in (highest, guessed))
-    rng = generator(setting.seed, "random images of transfer", name, group)
-    null = np.array(
-        [shared(words, telling_words(setting.table, rng.permutation(len(own))[:n])) for _ in range(setting.n_random)]
-    )
-    same = shared(words, others)
+    words, guessed_words = (telling_words(setting.table, images) for images in (highest, guessed))
+    null = np.array([shared(words, others) for others in setting.random_words])
+    same = shared(words, guessed_words)
     known = bool(own.std() > 0 and carried.std() > 0)
     return {
         "group": group, "r2": float(np.nanmean(each[features])) if np.isfinite(each[features]).any() else float("nan"),
         "correlation": float(np.corrcoef(own, carried)[0, 1]) if known else float("nan"), "n_high": n,
         "share_images": len(set(highest.tolist()) & set(guessed.tolist())) / n, "chance_images": n / len(own),
-        "words": ", ".join(words), "words_target": ", ".join(others), "share_words": same,
+        "words": ", ".join(words), "words_target": ", ".join(guessed_words), "share_words": same,
         "null_words": float(null.mean()) if len(null) else float("nan"),
         "null_words_high": float(np.quantile(null, 0.95)) if len(null) else float("nan"),
         "p": (1 + int((null >= same).sum())) / (1 + len(null)) if len(null) and not np.isnan(same) else float("nan"),
     }  # fmt: skip
+
+
+def random_words(table: WordTable, *, n_high: int, n_random: int, seed: int) -> list[list[str]]:
+    """The words of random images (rows of the table), `n_high` at a time: a list a draw."""
+    n_images = table.confidence.shape[0]
+    rng = generator(seed, "random images of transfer")
+    return [telling_words(table, rng.permutation(n_images)[:n_high]) for _ in range(n_random)]
 
 
 def telling_words(table: WordTable, images: Array, *, most: int = COMPARED_WORDS) -> list[str]:

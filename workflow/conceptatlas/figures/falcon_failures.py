@@ -37,9 +37,10 @@ HEADS = {
 
 
 def failure_images(failures: pd.DataFrame, *, most: int = IMAGES_A_PAGE) -> list[int]:
-    """The images that are drawn: those whose first feature has words first, in the order of the table."""
+    """The images that are drawn: those with most features that have words first, in the order of the table."""
+    told = failures.assign(told=failures["words"] != "").groupby("image_index")["told"].sum()
     first = failures[failures["rank"] == 1]
-    order = first.assign(told=first["words"] != "").sort_values("told", ascending=False, kind="stable")
+    order = first.assign(told=first["image_index"].map(told)).sort_values("told", ascending=False, kind="stable")
     return [int(image) for image in order["image_index"].head(most)]
 
 
@@ -57,7 +58,7 @@ def failure_gallery(
         return empty_figure(title, why, sentences(space.sources))
     n_lines = math.ceil(len(images) / COLUMNS)
     block = 1.5 + TEXT
-    figure = new_figure(COLUMNS * block * CELL * 0.92, n_lines * 1.6 * CELL + 1.1)
+    figure = new_figure(COLUMNS * block * CELL * 0.92, n_lines * 1.6 * CELL * 0.92 + 1.0)
     ax = figure.add_subplot()
     ax.set_axis_off()
     ax.set_anchor("W")

@@ -40,7 +40,7 @@ PICTURES = 6
 """Pictures of a strip."""
 BLOCKS_A_PAGE = 3
 STRIPS = ("high", "crops", "low")
-CAPTION = 2.2  # cells
+CAPTION = 2.75  # cells
 WORDS = 6.4  # cells
 WORD_LINES = 12
 PHRASES = 4

@@ -45,7 +45,8 @@ def transfer(pairs: pd.DataFrame, carried: pd.DataFrame, *, encoder: str, vocabu
     left.set_yticks(range(len(names)), names)
     left.set_ylim(len(names) - 0.4, -0.6)
     left.set_xlabel("R² of all features, test images")
-    left.set_xlim(min(0.0, float(pairs["r2"].min()) - 0.05), 1.0)
+    lowest = np.nanmin([0.0, pairs["r2"].min(), pairs["null_high"].min()])
+    left.set_xlim(lowest - 0.05, 1.12)
     grid(left, "x")
     for n, row in enumerate(records(pairs)):
         own = carried[(carried["model"] == row["model"]) & (carried["model_target"] == row["model_target"])]
@@ -64,7 +65,7 @@ def transfer(pairs: pd.DataFrame, carried: pd.DataFrame, *, encoder: str, vocabu
     note = sentences(
         f"Data set {plain(first['dataset'])}, encoder {plain(encoder)}, vocabulary {plain(vocabulary)}; map learned on "
         f"{count(int(first['n_train']), 'image')}, tested on {count(int(first['n_test']), 'other')}",
-        "Left: grey tick, 95 % point of maps learned on permuted pairs",
+        "Left: grey tick, 95 % point of maps learned on permuted pairs; colours of points as of the bars",
         f"Middle, right: a point a group; the {n_high} highest test images "
         "in its own value against those highest in the predicted one; grey: chance, and the mean 95 % point of random "
         "images",

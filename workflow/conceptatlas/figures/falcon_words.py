@@ -40,7 +40,7 @@ def word_scores(space: Space, groups: pd.DataFrame, words: pd.DataFrame, *, page
     title += f" (page {page + 1} of {pages})" if pages > 1 else ""
     rows = records(groups.iloc[page * PANELS_A_PAGE : (page + 1) * PANELS_A_PAGE])
     n_lines = math.ceil(len(rows) / COLUMNS)
-    figure = new_figure(10.0, 2.35 * n_lines + 1.3)
+    figure = new_figure(11.0, 2.35 * n_lines + 1.3)
     axes = figure.subplots(n_lines, COLUMNS, squeeze=False).ravel()
     for ax, group in zip(axes, rows, strict=False):
         own = words[(words["group"] == group["group"]) & (words["kind"] != "phrase")].sort_values("rank").head(WORDS)
@@ -52,9 +52,9 @@ def word_scores(space: Space, groups: pd.DataFrame, words: pd.DataFrame, *, page
         Patch(facecolor=ABOVE, label="above the null"), Patch(facecolor=BELOW, label="not above"),
         Patch(facecolor=DROPPED, hatch="////", edgecolor="white", label="dropped by contrast"),
         Line2D([], [], color=OTHER, marker="|", markersize=9, linestyle="none", markeredgewidth=1.8,
-               label="95 % point of random groups"),
+               label="95 % point of\nrandom groups"),
     ]  # fmt: skip
-    figure.legend(handles=handles, loc="outside upper right", ncols=4)
+    figure.legend(handles=handles, loc="outside right upper")
     note = sentences(
         f"{space.sources}; {WORDS} words of highest score a group, phrases left out",
         "Bar: score (equation 1), line: its interval over blocks of images, none with fewer than 8",

@@ -7,6 +7,7 @@ caption: its position in the list; the parts of a vocabulary follow each other, 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def read_captions(file: h5py.File, start: int, stop: int) -> list[str]:
     bounds = file["offsets"][start : stop + 1]
     data = file["captions"][int(bounds[0]) : int(bounds[-1])].tobytes()
     marks = (bounds - bounds[0]).tolist()
-    return [data[begin:end].decode() for begin, end in zip(marks, marks[1:], strict=False)]
+    return [data[begin:end].decode() for begin, end in itertools.pairwise(marks)]
 
 
 def n_captions(path: str | Path) -> int:

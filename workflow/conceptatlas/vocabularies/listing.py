@@ -19,6 +19,7 @@ import xxhash
 
 from conceptatlas.files import array_digest, atomic_path, file_sha256, scratch_beside, write_json
 from conceptatlas.sheets import Row
+from conceptatlas.tables import read_table
 from conceptatlas.vocabularies.caption_file import Array, CaptionWriter
 from conceptatlas.vocabularies.rows import text_files, vocabulary_options
 
@@ -74,6 +75,24 @@ def list_vocabulary(row: Row, *, captions: str | Path, manifest: str | Path) -> 
             "arrays": arrays,
         },
     )
+
+
+def list_names(
+    concepts: str | Path, *, vocabulary: str, template: str, captions: str | Path, manifest: str | Path
+) -> None:
+    """Write the names of a data set's own concepts as a list of the same form, each in a template.
+
+    concepts : concepts.parquet. template : `{}` stands for the name.
+    """
+    names = [template.format(name) for name in read_table(concepts, columns=["name"])["name"].astype(str)]
+    kept = list(dict.fromkeys(names))
+    with atomic_path(captions) as part, h5py.File(part, "w") as file:
+        CaptionWriter(file).append([name.encode() for name in kept])
+        file["lines"] = np.array([names.index(name) for name in kept], dtype=np.int64)
+    with h5py.File(captions, "r") as file:
+        arrays = {name: _digest(file[name]) for name in ("captions", "offsets", "lines")}
+    counts = {"n_lines": len(names), "n_captions": len(kept), "n_duplicates": len(names) - len(kept), "n_empty": 0}
+    write_json(manifest, {"vocabulary": vocabulary, "files": [], "options": {}, **counts, "arrays": arrays})
 
 
 def first_occurrences(files: Sequence[Path], *, underscores_to_spaces: bool, scratch: str | Path) -> tuple[Array, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from pathlib import Path
 
 from conceptatlas.naming import unknown
@@ -43,7 +42,9 @@ def text_files(row: Row) -> list[Path]:
     if path.is_dir():
         files = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
     else:
-        files = sorted(Path(name) for name in glob.glob(named) if Path(name).is_file())
+        folder = next(p for p in path.parents if not any(sign in str(p) for sign in "*?["))
+        pattern = str(path.relative_to(folder))
+        files = sorted(p for p in folder.glob(pattern) if p.is_file()) if pattern != "." else []
     if not files:
         raise ValueError(
             f"{place}: {named!r} is no text file, no folder with files, and no pattern that matches any (relative to "
