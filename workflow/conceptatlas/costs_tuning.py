@@ -39,7 +39,9 @@ def tuning_s(section: Mapping[str, Any], source: str, size: int) -> float:
     """Seconds of all parts. size : the classifier's input."""
     options = section["quantification"]
     labelled = len(options["masks"]) * SECONDS["label_picture"] * (options["size"] / 128) ** 2
-    matched = 2 * n_units(section) * n_classes(section) * min(options["motion"]["n_seeds"], section["tuning"]["n_seeds"])
+    matched = (
+        2 * n_units(section) * n_classes(section) * min(options["motion"]["n_seeds"], section["tuning"]["n_seeds"])
+    )
     told = n_units(section) * (n_classes(section) + 1) * SECONDS["unit_statistics"]
     return (
         n_tuned_pictures(section) * (picture_s(source) + forward_s(size) + labelled)
@@ -57,7 +59,9 @@ def kept_mb(section: Mapping[str, Any]) -> float:
 
 def join_mem_mb(section: Mapping[str, Any]) -> float:
     """Megabytes of the join: rows of the largest table as text and numbers."""
-    rows = n_units(section) * (n_classes(section) + 1) * LABELS * METRICS * max(1, len(section["quantification"]["masks"]))
+    rows = (
+        n_units(section) * (n_classes(section) + 1) * LABELS * METRICS * max(1, len(section["quantification"]["masks"]))
+    )
     return BASE_MB + 1000 + rows * 300 / 1e6
 
 
@@ -70,6 +74,8 @@ def head_mem_mb(section: Mapping[str, Any]) -> float:
 
 def tuned_mb(section: Mapping[str, Any]) -> float:
     """Megabytes of parts and tables."""
-    rows = n_units(section) * (n_classes(section) + 1) * LABELS * METRICS * max(1, len(section["quantification"]["masks"]))
+    rows = (
+        n_units(section) * (n_classes(section) + 1) * LABELS * METRICS * max(1, len(section["quantification"]["masks"]))
+    )
     kept = n_units(section) * n_points(section) * LABELS * METRICS * 4 if section["tuning"]["keep_seeds"] else 0
     return (60 * rows + kept) / 1e6 + n_units(section) * UNITS * 12 / 1e6

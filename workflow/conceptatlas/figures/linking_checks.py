@@ -53,14 +53,20 @@ def causal_check(cycle: pd.DataFrame, *, place: str) -> Figure:
     clipped = [tuned.loc[tuned["verdict"] == name, "slope"].clip(-limit, limit) for name in shown]
     right.hist(clipped, bins=list(edges), stacked=True, color=[VERDICT_COLOURS[name] for name in shown])
     right.hist(
-        tuned["null_slope"].dropna().clip(-limit, limit), bins=list(edges), histtype="step", color="black", linewidth=1.2
+        tuned["null_slope"].dropna().clip(-limit, limit),
+        bins=list(edges),
+        histtype="step",
+        color="black",
+        linewidth=1.2,
     )
     right.axvline(1, color=OTHER, linewidth=0.8, linestyle="--")
     right.set_xlabel("its change by the change that was set (1: as claimed)")
     for ax in (left, right):
         grid(ax, "y")
     counts = cycle["verdict"].value_counts()
-    handles = [Patch(facecolor=VERDICT_COLOURS[name], label=f"{verdict_words(name)} ({counts[name]})") for name in verdicts]
+    handles = [
+        Patch(facecolor=VERDICT_COLOURS[name], label=f"{verdict_words(name)} ({counts[name]})") for name in verdicts
+    ]
     handles.append(Patch(facecolor="none", edgecolor="black", label="another unit is changed"))
     legend_beside(right, handles, title="units")
     note = (
@@ -111,9 +117,9 @@ def label_agreement(agreement: pd.DataFrame, iou: pd.DataFrame, *, place: str) -
     axes[0].set_ylim(len(names) - 0.4, -0.6)
     n = rows["n_units"]
     note = (
-        f"Mean change of every unit, by labels from {plain(rows['masks'].iloc[0], width=40)} and by the generator's own "
-        f"truth, over {n.min()} to {n.max()} units. Lines: 95 % intervals, units resampled. Grey numbers: mean absolute "
-        "difference of the two, in the metric's unit. Right: intersection over union of the head with the truth, on "
+        f"Mean change of every unit, by labels from {plain(rows['masks'].iloc[0], width=40)} and by the generator's "
+        f"own truth, over {n.min()} to {n.max()} units. Lines: 95 % intervals, units resampled. Grey numbers: mean "
+        "absolute difference of the two, in the metric's unit. Right: intersection over union of the head with the truth, on "
         "samples it was not trained on."
     )
     head(figure, title, note)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -55,7 +56,14 @@ def unit_map(table: pd.DataFrame, *, place: str) -> Figure:
     ax.set_ylabel("t-SNE 2 (no unit)")
     counts = there["strongest_label"].value_counts()
     handles = [
-        Line2D([], [], marker="o", linestyle="", color=colours[name], label=f"{plain(name, width=22)} ({counts[name]})")
+        Line2D(
+            [],
+            [],
+            marker="o",
+            linestyle="",
+            color=to_hex(colours[name]),
+            label=f"{plain(name, width=22)} ({counts[name]})",
+        )
         for name in names
     ]
     if (there["strongest_label"] == "").any():

@@ -73,9 +73,8 @@ def motion_fields(shown: Sequence[Shown], *, place: str, source: str, moved_px: 
         ax.set_title(name, fontsize=SMALL_SIZE, loc="center")
     note = (
         "Overlays: red is the unperturbed picture, cyan the other; grey where they agree. Alignment: affine map by "
-        "matched points (RANSAC), refined by dense flow. Arrows: optical flow between the aligned pictures, the longest "
-        f"tenth, at least {LEAST_PX} px; where something moves, drawn to scale. Moved: still more than {moved_px:g} px. "
-        f"{source}"
+        "matched points (RANSAC), refined by dense flow. Arrows: optical flow between the aligned pictures, the "
+        f"longest tenth, at least {LEAST_PX} px, drawn to scale. Moved: still more than {moved_px:g} px. {source}"
     )
     head(figure, title, note)
     return figure

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 
 from conceptatlas.figures.linking_words import change_words, verdict_words
 from conceptatlas.figures.style import (
-    QUIET,
     SMALL_SIZE,
     count,
     empty_figure,
@@ -63,8 +62,8 @@ def unit_rows(
     note = (
         "Left to right in each group: the unit at the least, middle and largest value it has in the training pairs, "
         "all other units as they are. Above a group: class of the starting point, and what changed from the first to "
-        "the last picture. Beside a row: mean change over all starting points with its 95 % interval (Student), and the "
-        f"causal check. {source}"
+        "the last picture. Beside a row: mean change over all starting points with its 95 % interval (Student), and "
+        f"the causal check. {source}"
     )
     head(figure, title, note)
     return figure
@@ -72,7 +71,7 @@ def unit_rows(
 
 def _words(each: Shown, cells: pd.DataFrame, verdicts: dict[int, str]) -> str:
     lines = [f"unit {each.unit}", f"{plain(each.label, width=14)}, {plain(each.metric, width=14)}"]
-    key = (each.unit, each.label, each.metric)
+    key: Any = (each.unit, each.label, each.metric)
     if key in cells.index:
         row = cells.loc[key]
         lines.append(change_words(float(row["mean"]), each.metric))
@@ -100,6 +99,3 @@ def row_pages(shown: Sequence[Shown]) -> list[Sequence[Shown]]:
     """Units page by page."""
     pages = [shown[first : first + UNITS_PER_PAGE] for first in range(0, len(shown), UNITS_PER_PAGE)]
     return pages or [[]]
-
-
-__all__ = ["QUIET", "row_pages", "triple", "unit_rows"]

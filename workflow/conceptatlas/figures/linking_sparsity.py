@@ -17,7 +17,6 @@ from conceptatlas.figures.style import (
     empty_figure,
     grid,
     head,
-    legend_beside,
     new_figure,
     plain,
     styled,
@@ -41,7 +40,7 @@ def label_sparsity(units: pd.DataFrame, *, metric: str, place: str) -> Figure:
         return empty_figure(title, "Sparsity needs two labels that change; no unit has them.")
     overall = defined[defined["class"] == ""]
     classes = defined[(defined["class"] != "") & (defined["metric"] == metric)]
-    by_metric = [(metric_words(name), own) for name, own in overall.groupby("metric", sort=False)]
+    by_metric = [(metric_words(str(name)), own) for name, own in overall.groupby("metric", sort=False)]
     by_class = [(plain(name, width=16), own) for name, own in classes.groupby("class", sort=False)]
     figure = new_figure(10.0, 1.9 + 0.34 * max(len(by_metric), min(len(by_class), MOST_CLASSES)))
     left, right = figure.subplots(1, 2)
@@ -54,8 +53,8 @@ def label_sparsity(units: pd.DataFrame, *, metric: str, place: str) -> Figure:
         ax.set_xlabel("label sparsity (0: all labels alike, 1: one label alone)")
     undefined = int(units.loc[units["class"] == "", "sparsity"].isna().sum())
     note = (
-        f"{count(units['unit'].nunique(), 'unit')}; Hoyer's measure of the mean changes of all labels. Dots: units; bar: "
-        "median and quartiles. Grey: mean over sign flips of the starting points, what noise alone gives. Undefined "
+        f"{count(units['unit'].nunique(), 'unit')}; Hoyer's measure of the mean changes of all labels. Dots: units; "
+        "bar: median and quartiles. Grey: mean over sign flips of the starting points, what noise alone gives. Undefined "
         f"(fewer than two labels, or nothing changes) in {count(undefined, 'case')} of unit and metric."
     )
     head(figure, title, note)
@@ -146,6 +145,3 @@ def label_correlations(pairs: pd.DataFrame, *, metric: str, place: str) -> Figur
     )
     head(figure, title, note)
     return figure
-
-
-__all__ = ["label_correlations", "label_sparsity", "legend_beside", "unit_stability"]

@@ -105,7 +105,9 @@ def show_units(
         table[table["masks"] == source], metric=str(options["metric"]), n_shown=int(options["n_shown"])
     )
     held_out = Pairs(pairs, test=True)
-    candidates = starting_points(np.array(facts["points"]), np.array(facts["point_classes"]), int(options["n_pictures"]))
+    candidates = starting_points(
+        np.array(facts["points"]), np.array(facts["point_classes"]), int(options["n_pictures"])
+    )
     names = dict(zip(facts["classes"], facts["class_names"], strict=True))
     block = held_out.take(candidates)
     class_names = [names[int(each)] for each in block.classes]
