@@ -119,8 +119,8 @@ def label_agreement(agreement: pd.DataFrame, iou: pd.DataFrame, *, place: str) -
     note = (
         f"Mean change of every unit, by labels from {plain(rows['masks'].iloc[0], width=40)} and by the generator's "
         f"own truth, over {n.min()} to {n.max()} units. Lines: 95 % intervals, units resampled. Grey numbers: mean "
-        "absolute difference of the two, in the metric's unit. Right: intersection over union of the head with the truth, on "
-        "samples it was not trained on."
+        "absolute difference of the two, in the metric's unit. Right: intersection over union of the head with the "
+        "truth, on samples it was not trained on."
     )
     head(figure, title, note)
     return figure

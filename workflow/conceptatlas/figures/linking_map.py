@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -61,7 +60,7 @@ def unit_map(table: pd.DataFrame, *, place: str) -> Figure:
             [],
             marker="o",
             linestyle="",
-            color=to_hex(colours[name]),
+            color=colours[name],
             label=f"{plain(name, width=22)} ({counts[name]})",
         )
         for name in names

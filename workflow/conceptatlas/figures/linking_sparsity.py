@@ -54,8 +54,8 @@ def label_sparsity(units: pd.DataFrame, *, metric: str, place: str) -> Figure:
     undefined = int(units.loc[units["class"] == "", "sparsity"].isna().sum())
     note = (
         f"{count(units['unit'].nunique(), 'unit')}; Hoyer's measure of the mean changes of all labels. Dots: units; "
-        "bar: median and quartiles. Grey: mean over sign flips of the starting points, what noise alone gives. Undefined "
-        f"(fewer than two labels, or nothing changes) in {count(undefined, 'case')} of unit and metric."
+        "bar: median and quartiles. Grey: mean over sign flips of the starting points, what noise alone gives. "
+        f"Undefined (fewer than two labels, or nothing changes) in {count(undefined, 'case')} of unit and metric."
     )
     head(figure, title, note)
     return figure

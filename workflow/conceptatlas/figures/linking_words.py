@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.colors import to_hex
 
 from conceptatlas.quantification.label_metrics import METRICS
 
@@ -57,11 +58,11 @@ def verdict_words(verdict: str) -> str:
     return verdict.replace("_", " ")
 
 
-def label_colours(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
+def label_colours(names: Sequence[str]) -> dict[str, str]:
     """A colour for every label, the same for the same list of names."""
     colours = mpl.colormaps["tab20"].colors if len(names) <= 20 else None  # type: ignore[attr-defined]
     if colours is not None:
         order = [*colours[::2], *colours[1::2]]
-        return {name: tuple(order[i]) for i, name in enumerate(names)}
+        return {name: to_hex(order[i]) for i, name in enumerate(names)}
     spread = mpl.colormaps["gist_rainbow"]
-    return {name: tuple(spread(i / len(names))) for i, name in enumerate(names)}
+    return {name: to_hex(spread(i / len(names))) for i, name in enumerate(names)}

@@ -1,8 +1,8 @@
 """The causal check: a unit is changed in r, the picture regenerated and fed back. Does the unit itself follow?
 
 A link that ignores a unit says nothing of it: its pictures show what else is in w. So every unit carries a verdict,
-from the direction in which the classifier's own value moves, and from whether it moves more when the unit itself is changed
-than when another one is (the null: units permuted).
+from the direction in which the classifier's own value moves, and from whether it moves more when the unit itself is
+changed than when another one is (the null: units permuted).
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 Source: Wehrheim et al. 2024, "Linking in Style", Fig. 2B: match the pictures, fit an affine map, align, match again,
 vector field of the local changes. (The published code builds its field from the matches before the alignment, which
 counts the global motion twice.) Here the first matches are sparse (SIFT or the user's matcher, RANSAC), the second
-dense (DIS optical flow, Kroeger et al. 2016): what most of the textured pixels agree on refines the map, to a twentieth of a
-pixel on the demo's pictures, and the field is that of the pictures aligned by the refined map.
+dense (DIS optical flow, Kroeger et al. 2016): what most of the textured pixels agree on refines the map, to a
+twentieth of a pixel on the demo's pictures, and the field is that of the pictures aligned by the refined map.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MIN_SCALE, MAX_SCALE = 0.25, 4.0
 FINE_REACH = 0.3
 """The same for the dense matches that refine the map."""
 TEXTURED_SHARE = 0.3
-"""Share of the pixels, those of the strongest gradient, whose dense matches refine the map: elsewhere flow is a guess."""
+"""Share of the pixels, those of the strongest gradient, whose dense matches refine the map."""
 MAX_DENSE = 2000
 """Dense matches taken at most, spread evenly."""
 BORDER = 4
