@@ -52,7 +52,8 @@ class Classifier:
         taken: list[torch.Tensor] = []
         handle = self._head.register_forward_pre_hook(lambda _module, inputs: taken.append(inputs[0]))
         try:
-            self.model.module(prepare(images.permute(0, 2, 3, 1) * 255, self.model, device=self.device))
+            frames = (images.permute(0, 2, 3, 1) * 255).contiguous()
+            self.model.module(prepare(frames, self.model, device=self.device))
         finally:
             handle.remove()
         r = taken[-1]
