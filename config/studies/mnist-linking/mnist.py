@@ -18,22 +18,27 @@ SIDE = 28
 
 
 class Digits:
-    """A network from normal noise to digits; the style vector is the noise."""
+    """A network from normal noise to digits; the style vector is the noise, or what the first layers make of it."""
 
     n_classes = 0
     image_size = SIDE
 
-    def __init__(self, name: str, net: nn.Module, *, w_dim: int, digest: str, signed: bool, device: torch.device) -> None:
-        self.name, self.w_dim, self.digest = name, w_dim, digest
-        self._net, self._signed, self._device = net.to(device).eval().requires_grad_(False), signed, device
+    def __init__(self, name: str, net: nn.Sequential, *, mapping: int, digest: str, device: torch.device) -> None:
+        """mapping: modules at the beginning of `net` that lead from the noise to the style vector."""
+        self.name, self.digest, self._device = name, digest, device
+        net = net.to(device).eval().requires_grad_(False)
+        self._mapping, self._drawing = net[:mapping], net[mapping:]
+        self._noise = net[0].in_features
+        self.w_dim = self._drawing[0].in_features
 
     def sample(self, seeds: np.ndarray, classes: np.ndarray) -> torch.Tensor:
-        draws = [random_generator(int(seed), "digit").standard_normal(self.w_dim) for seed in seeds]
-        return torch.from_numpy(np.array(draws, dtype=np.float32)).to(self._device)
+        """Style vectors; the classes are not looked at."""
+        draws = [random_generator(int(seed), "digit").standard_normal(self._noise) for seed in seeds]
+        return self._mapping(torch.from_numpy(np.array(draws, dtype=np.float32)).to(self._device))
 
     def generate(self, w: torch.Tensor) -> torch.Tensor:
-        values = self._net(w).reshape(-1, 1, SIDE, SIDE)
-        grey = (values + 1) / 2 if self._signed else values
+        """Pictures, white on black, the same in all three channels."""
+        grey = self._drawing(w).reshape(-1, 1, SIDE, SIDE)
         return grey.expand(-1, 3, -1, -1)
 
 
@@ -43,16 +48,25 @@ def decoder(name: str, weights: list[str], device: torch.device) -> Digits:
     net = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784), nn.Sigmoid())
     own = {"0.weight": "fc3.weight", "0.bias": "fc3.bias", "2.weight": "fc4.weight", "2.bias": "fc4.bias"}
     net.load_state_dict({key: state[theirs] for key, theirs in own.items()})
-    return Digits(name, net, w_dim=20, digest=file_sha256(weights[0]), signed=False, device=device)
+    return Digits(name, net, mapping=0, digest=file_sha256(weights[0]), device=device)
 
 
-def gan(name: str, weights: list[str], device: torch.device) -> Digits:
-    """The generator of the GAN: 64 numbers to a digit."""
-    net = nn.Sequential(
-        nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 784), nn.Tanh()
-    )
+class Brightness(nn.Module):
+    """-1..1 to 0..1."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Any shape."""
+        return (x + 1) / 2
+
+
+def gan(name: str, weights: list[str], device: torch.device, mapping: int = 0) -> Digits:
+    """The generator of the GAN: 64 numbers to a digit. mapping: 0 for the noise as style vector, 1 or 2 for what the
+    first or second layer makes of it (256 numbers), as StyleGAN's mapping network makes its w."""
+    layers = [nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 784), nn.Tanh()]
+    net = nn.Sequential(*layers)
     net.load_state_dict(read_state(weights[0]))
-    return Digits(name, net, w_dim=64, digest=file_sha256(weights[0]), signed=True, device=device)
+    digest = f"{file_sha256(weights[0])} {mapping}"
+    return Digits(name, nn.Sequential(*net, Brightness()), mapping=2 * mapping, digest=digest, device=device)
 
 
 class LeNet(nn.Module):
@@ -60,9 +74,7 @@ class LeNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.convnet = nn.ModuleDict(
-            {"c1": nn.Conv2d(1, 6, 5), "c3": nn.Conv2d(6, 16, 5), "c5": nn.Conv2d(16, 120, 5)}
-        )
+        self.convnet = nn.ModuleDict({"c1": nn.Conv2d(1, 6, 5), "c3": nn.Conv2d(6, 16, 5), "c5": nn.Conv2d(16, 120, 5)})
         self.fc = nn.ModuleDict({"f6": nn.Linear(120, 84), "f7": nn.Linear(84, 10)})
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -75,4 +87,9 @@ class LeNet(nn.Module):
 
 def lenet() -> tuple[nn.Module, dict]:
     """The classifier, for source `user` of models.tsv; its weights are a column."""
-    return LeNet(), {"classes": [str(digit) for digit in range(10)], "input_size": 32, "mean": (0, 0, 0), "std": (1, 1, 1)}
+    return LeNet(), {
+        "classes": [str(digit) for digit in range(10)],
+        "input_size": 32,
+        "mean": (0, 0, 0),
+        "std": (1, 1, 1),
+    }
