@@ -1,12 +1,15 @@
 """
-PURPOSE  The recipe of the shipped demo models: `snakemake train_demo_models`. No study asks for it.
+PURPOSE  The recipes of the shipped demo models and of the demo generator: `snakemake train_demo_models`,
+         `snakemake train_demo_generator`. No study asks for them.
 INPUTS   none: scenes are drawn by the generator.
 OUTPUTS  results/demo_models/scenes.h5                   pictures to learn from and to test on
          results/demo_models/{demo_model}.safetensors    float16 weights
          results/demo_models/{demo_model}.json           accuracy on held-out scenes, time, digest
          results/demo_models/accuracy.tsv                the records as one table
+         results/demo_generator/decoder.safetensors      float16 weights of the generator
+         results/demo_generator/recognised.tsv           its samples that the demo models put in their class
 
-The shipped files in resources/demo_models are never written by a rule; docs/demo.md says how to replace them.
+The shipped files in resources are never written by a rule; docs/demo.md says how to replace them.
 """
 
 from conceptatlas.models.demo_recipes import RECIPES
@@ -83,3 +86,27 @@ rule train_demo_models:
         code=code_of("train_demo_models"),
     script:
         "../scripts/train_demo_models.py"
+
+
+rule train_demo_generator:
+    output:
+        weights="results/demo_generator/decoder.safetensors",
+        table="results/demo_generator/recognised.tsv",
+    log:
+        "results/demo_generator/logs/train_demo_generator.log",
+    benchmark:
+        "results/demo_generator/benchmarks/train_demo_generator.tsv"
+    retries: RETRIES
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(3000),
+        runtime=grow(60),
+    params:
+        code=code_of("train_demo_generator"),
+        classifiers={
+            name: f"$CONCEPTATLAS_HOME/resources/demo_models/{name}.safetensors" for name in ("plain", "residual")
+        },
+    script:
+        "../scripts/train_demo_generator.py"
