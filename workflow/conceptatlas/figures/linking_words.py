@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex
 
-from conceptatlas.quantification.label_metrics import METRICS
+from conceptatlas.quantification.metric_names import METRICS
 
 VERDICT_COLOURS = {
     "follows": "#009E73",

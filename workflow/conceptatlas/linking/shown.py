@@ -20,8 +20,9 @@ from conceptatlas.linking.pair_file import Pairs
 from conceptatlas.linking.tuning import STEPS, device_of, measure, steps_of, unperturbed
 from conceptatlas.linking.tuning_part import Setting, load
 from conceptatlas.models.arithmetic import exact_arithmetic
-from conceptatlas.quantification.label_metrics import AREA, changes
+from conceptatlas.quantification.label_metrics import changes
 from conceptatlas.quantification.matching import find_matcher
+from conceptatlas.quantification.metric_names import AREA
 from conceptatlas.quantification.motion import MOTIONS, measure_motion
 from conceptatlas.tables import read_table
 

@@ -20,8 +20,9 @@ from conceptatlas.generators.generator import Generator
 from conceptatlas.linking.classifier import Classifier
 from conceptatlas.linking.labelling import Labeller, to_pictures
 from conceptatlas.linking.link import Link
-from conceptatlas.quantification.label_metrics import METRICS, UserMetric, changes, measure_labels
+from conceptatlas.quantification.label_metrics import UserMetric, changes, measure_labels
 from conceptatlas.quantification.matching import Matcher
+from conceptatlas.quantification.metric_names import METRICS
 from conceptatlas.quantification.motion import MOTIONS, measure_motion
 
 Array = np.ndarray[Any, Any]

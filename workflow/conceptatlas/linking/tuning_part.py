@@ -34,8 +34,9 @@ from conceptatlas.models.arithmetic import exact_arithmetic
 from conceptatlas.naming import shard_bounds
 from conceptatlas.parallel import parallel_each
 from conceptatlas.progress import progress
-from conceptatlas.quantification.label_metrics import ANGLE, user_metrics
+from conceptatlas.quantification.label_metrics import user_metrics
 from conceptatlas.quantification.matching import find_matcher
+from conceptatlas.quantification.metric_names import ANGLE
 from conceptatlas.quantification.motion import MOTIONS, SIGNED
 
 logger = logging.getLogger(__name__)
