@@ -23,7 +23,9 @@ class DiscGenerator:
     label_names = LABELS
 
     def sample(self, seeds, classes):
-        rows = [np.random.default_rng([int(seed), int(c)]).uniform(-1, 1, 3) for seed, c in zip(seeds, classes, strict=True)]
+        rows = [
+            np.random.default_rng([int(seed), int(c)]).uniform(-1, 1, 3) for seed, c in zip(seeds, classes, strict=True)
+        ]
         return torch.tensor(np.array(rows), dtype=torch.float32).reshape(-1, 3)
 
     def _discs(self, w):
@@ -57,8 +59,8 @@ class DiscGenerator:
 
 
 class DiscClassifier:
-    """Reads place, scale and brightness of the disc off the picture; the fourth unit is the mean of the last rows, which
-    no w changes. Class 1 where the disc is bright."""
+    """Reads place, scale and brightness of the disc off the picture; the fourth unit is the mean of the last columns,
+    which no w changes. Class 1 where the disc is bright."""
 
     name, n_units, n_classes, classes = "reader", 4, 2, ["dark", "bright"]
 

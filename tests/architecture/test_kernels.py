@@ -20,6 +20,7 @@ PARTS = (
     "similarity",
     "vocabularies",
     "falcon",
+    "quantification",
 )
 
 

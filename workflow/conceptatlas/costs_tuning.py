@@ -19,10 +19,10 @@ LABELS, METRICS = 12, 10
 """Assumed where the config does not say."""
 
 
-def n_units(section: Mapping[str, Any]) -> int:
-    """Units that are tuned."""
+def n_units(section: Mapping[str, Any], units: int | None = None) -> int:
+    """Units that are tuned. units : of the classifier, where they are known."""
     asked = section["tuning"]["units"]
-    return UNITS if asked is None else len(asked)
+    return len(asked) if asked is not None else units or UNITS
 
 
 def n_points(section: Mapping[str, Any]) -> int:
@@ -30,34 +30,45 @@ def n_points(section: Mapping[str, Any]) -> int:
     return int(n_classes(section) * min(section["tuning"]["n_seeds"], section["n_test"]))
 
 
-def n_tuned_pictures(section: Mapping[str, Any]) -> int:
+def n_tuned_pictures(section: Mapping[str, Any], units: int | None = None) -> int:
     """Pictures that are generated and measured."""
-    return 3 * n_units(section) * n_points(section)
+    return 3 * n_units(section, units) * n_points(section)
 
 
-def tuning_s(section: Mapping[str, Any], source: str, size: int) -> float:
+def tuning_s(section: Mapping[str, Any], source: str, size: int, units: int | None = None) -> float:
     """Seconds of all parts. size : the classifier's input."""
     options = section["quantification"]
     labelled = len(options["masks"]) * SECONDS["label_picture"] * (options["size"] / 128) ** 2
-    matched = 2 * n_units(section) * n_classes(section) * min(options["motion"]["n_seeds"], section["tuning"]["n_seeds"])
-    told = n_units(section) * (n_classes(section) + 1) * SECONDS["unit_statistics"]
+    matched = (
+        2
+        * n_units(section, units)
+        * n_classes(section)
+        * min(options["motion"]["n_seeds"], section["tuning"]["n_seeds"])
+    )
+    told = n_units(section, units) * (n_classes(section) + 1) * SECONDS["unit_statistics"]
     return (
-        n_tuned_pictures(section) * (picture_s(source) + forward_s(size) + labelled)
+        n_tuned_pictures(section, units) * (picture_s(source) + forward_s(size) + labelled)
         + matched * SECONDS["match_picture"]
         + told
     )
 
 
-def kept_mb(section: Mapping[str, Any]) -> float:
+def kept_mb(section: Mapping[str, Any], units: int | None = None) -> float:
     """Megabytes of the changes of one part: a row a unit and starting point, some ten times while they are summed."""
-    units = -(-n_units(section) // section["tuning"]["parts"])
-    cells = units * n_points(section) * LABELS * METRICS * max(1, len(section["quantification"]["masks"]))
-    return 10 * cells * 4 / 1e6 + 3 * units * UNITS * 8 / 1e6
+    own = -(-n_units(section, units) // section["tuning"]["parts"])
+    cells = own * n_points(section) * LABELS * METRICS * max(1, len(section["quantification"]["masks"]))
+    return 10 * cells * 4 / 1e6 + 3 * own * UNITS * 8 / 1e6
 
 
-def join_mem_mb(section: Mapping[str, Any]) -> float:
+def join_mem_mb(section: Mapping[str, Any], units: int | None = None) -> float:
     """Megabytes of the join: rows of the largest table as text and numbers."""
-    rows = n_units(section) * (n_classes(section) + 1) * LABELS * METRICS * max(1, len(section["quantification"]["masks"]))
+    rows = (
+        n_units(section, units)
+        * (n_classes(section) + 1)
+        * LABELS
+        * METRICS
+        * max(1, len(section["quantification"]["masks"]))
+    )
     return BASE_MB + 1000 + rows * 300 / 1e6
 
 
@@ -68,8 +79,14 @@ def head_mem_mb(section: Mapping[str, Any]) -> float:
     return BASE_MB + 2000 + 3 * pixels * 2000 * 4 / 1e6
 
 
-def tuned_mb(section: Mapping[str, Any]) -> float:
+def tuned_mb(section: Mapping[str, Any], units: int | None = None) -> float:
     """Megabytes of parts and tables."""
-    rows = n_units(section) * (n_classes(section) + 1) * LABELS * METRICS * max(1, len(section["quantification"]["masks"]))
-    kept = n_units(section) * n_points(section) * LABELS * METRICS * 4 if section["tuning"]["keep_seeds"] else 0
-    return (60 * rows + kept) / 1e6 + n_units(section) * UNITS * 12 / 1e6
+    rows = (
+        n_units(section, units)
+        * (n_classes(section) + 1)
+        * LABELS
+        * METRICS
+        * max(1, len(section["quantification"]["masks"]))
+    )
+    kept = n_units(section, units) * n_points(section) * LABELS * METRICS * 4 if section["tuning"]["keep_seeds"] else 0
+    return (60 * rows + kept) / 1e6 + n_units(section, units) * UNITS * 12 / 1e6

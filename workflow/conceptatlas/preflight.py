@@ -35,6 +35,7 @@ from conceptatlas.preflight_principal import principal_stage
 from conceptatlas.preflight_robustness import robustness_stage
 from conceptatlas.preflight_similarity import similarity_stage
 from conceptatlas.preflight_table import Machine, Stage, size_text, table, time_text
+from conceptatlas.preflight_tuning import tuning_stage
 from conceptatlas.sheets import Row
 from conceptatlas.study_plan import is_asked, left_out
 
@@ -99,6 +100,7 @@ def estimate(
         *linking_stage(config, models, generators),
         *atlas_stage(config, layers, n_images, shapes, pairs),
         *open_vocabulary_stage(config, data, layers, encoders, vocabularies, n_images, shapes, pairs),
+        *tuning_stage(config, models, generators, shapes),
     ]
 
 

@@ -81,7 +81,9 @@ def tuning_threads(wildcards):
 
 
 def tuning_mem_mb(wildcards):
-    making = making_mem_mb(wildcards) * (1 if study.config["extraction"]["device"] == "cuda" else tuning_threads(wildcards))
+    making = making_mem_mb(wildcards) * (
+        1 if study.config["extraction"]["device"] == "cuda" else tuning_threads(wildcards)
+    )
     return making + costs_tuning.kept_mb(study.config["linking"])
 
 

@@ -11,7 +11,8 @@ from skimage.morphology import disk
 
 from conceptatlas.datasets.scenes.drawing import draw_scene
 from conceptatlas.datasets.scenes.renderer import render
-from conceptatlas.quantification.label_metrics import METRICS, changes, measure_labels, user_metrics, wrap
+from conceptatlas.quantification.label_metrics import changes, measure_labels, user_metrics, wrap
+from conceptatlas.quantification.metric_names import METRICS
 
 NAMES = list(METRICS)
 

@@ -64,5 +64,7 @@ def success_matrix(rates: pd.DataFrame, rows: pd.DataFrame, *, place: str) -> Fi
             f" {number(outside, digits=2)} of the successes lie farther from the target's mean than every held-out "
             "representation of it (Mahalanobis)."
         )
+        if (won["steps"] == 0).any():
+            note += f" {int((won['steps'] == 0).sum())} needed no step: the random start alone was called the target."
     head(figure, title, note)
     return figure

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from conceptatlas.figures.link_pictures import show
+from conceptatlas.figures.link_pictures import show, stage
 from conceptatlas.figures.style import (
     CATEGORY_COLOURS,
     SMALL_SIZE,
@@ -49,19 +49,19 @@ def trajectories(found: dict[str, Array], rows: pd.DataFrame, *, place: str, sou
     shown = spread_over(list(chosen.values()), MOST_ROWS)
     if not shown:
         return empty_figure(title, "No search started.")
-    figure = new_figure(FRAMES * CELL + 4.6, len(shown) * (CELL + 0.32) + 1.5)
-    axes = figure.subplots(len(shown), FRAMES + 1, squeeze=False, width_ratios=[1] * FRAMES + [2.3])
+    figure = new_figure(FRAMES * CELL + 4.6, len(shown) * (1.25 * CELL + 0.35) + 1.3)
+    axes = figure.subplots(len(shown), 2, squeeze=False, width_ratios=[FRAMES, 2.3])
     for number, (line, row) in enumerate(zip(axes, shown, strict=True)):
         about, frames = rows.iloc[row], np.flatnonzero(found["row"] == row)
-        for ax in line[:-1]:
-            ax.set_axis_off()
-        for ax, frame in zip(line, spread_over(frames.tolist(), FRAMES), strict=False):
-            show(ax, found["pictures"][frame])
+        stage(line[0], FRAMES, 1.25)
+        for x, frame in enumerate(spread_over(frames.tolist(), FRAMES)):
+            show(line[0], found["pictures"][frame], x, 0.25)
             step = int(found["step"][frame])
-            ax.set_title({-2: "I", -1: "I~"}.get(step, f"step {step}"), fontsize=SMALL_SIZE, loc="center", pad=2)
+            words = {-2: "I", -1: "I~"}.get(step, f"step {step}")
+            line[0].text(x + 0.5, 0.2, words, ha="center", va="bottom", fontsize=SMALL_SIZE)
         ending = "" if about["success"] else "\n(no success)"
         words = f"{plain(about['origin'], width=14)}\n→ {plain(about['target'], width=14)}{ending}"
-        line[0].text(-0.1, 0.5, words, transform=line[0].transAxes, ha="right", va="center", fontsize=SMALL_SIZE)
+        line[0].text(-0.1, 0.7, words, ha="right", va="center", fontsize=SMALL_SIZE)
         ax, steps = line[-1], found["step"][frames[2:]]
         for column, (name, colour) in enumerate((("origin", ORIGIN), ("target", TARGET))):
             ax.plot(steps, found["logits"][frames[2:], column], ".-", color=colour, label=name, markersize=4)

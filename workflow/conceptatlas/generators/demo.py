@@ -33,7 +33,7 @@ class DemoGenerator:
         self.w_dim, self.n_classes, self.image_size = W_DIM, len(CLASSES), IMAGE_SIZE
         self.class_names, self.w_names, self.label_names = list(CLASSES), list(W_NAMES), list(LABELS)
         self.device = torch.device(device)
-        self._net = net.to(self.device).eval().requires_grad_(False)
+        self._net = net.to(self.device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
     def sample(self, seeds: Array, classes: Array) -> torch.Tensor:
         """Draw style vectors: int64 (n,), int64 (n,) -> float32 (n, w_dim)."""

@@ -2,8 +2,8 @@
 
 A style vector holds, one after the other, shares of the main object's kind (the class), the place, the object's
 colour, texture and variant (one-hot where drawn), the continuous factors of `FACTORS` in -1..1, and style noise. So
-w carries the scene's parameters linearly, and every w has a twin: the scene of its largest shares, drawn by the renderer with true
-masks. Between two one-hot points the generator has learnt to dissolve one picture into the other.
+w carries the scene's parameters linearly, and every w has a twin: the scene of its largest shares, drawn by the
+renderer with true masks. Between two one-hot points the generator has learnt to dissolve one picture into the other.
 """
 
 from __future__ import annotations

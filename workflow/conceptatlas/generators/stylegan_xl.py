@@ -2,8 +2,8 @@
 
 Such a pickle runs code when it is read, so it is opened only where the row says ``trust_pickle: true``. Its classes
 live in the authors' repository (`torch_utils`, `dnnlib`), whose folder the option ``repository`` names. Their CUDA
-operators are switched to the reference ones (plain torch) on the CPU and with ``operators=reference``, where they often do not
-build.
+operators are switched to the reference ones (plain torch) on the CPU and with ``operators=reference``, where they often
+do not build.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Classifier:
     def __init__(self, model: LoadedModel, *, device: torch.device | str = "cpu") -> None:
         self.model = model
         self.device = torch.device(device)
-        model.module.to(self.device)
+        model.module.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.name = model.name
         self.head_name, self._head = find_head(model)
         self.n_units, self.n_classes = int(self._head.in_features), int(self._head.out_features)
@@ -52,7 +52,8 @@ class Classifier:
         taken: list[torch.Tensor] = []
         handle = self._head.register_forward_pre_hook(lambda _module, inputs: taken.append(inputs[0]))
         try:
-            self.model.module(prepare(images.permute(0, 2, 3, 1) * 255, self.model, device=self.device))
+            frames = (images.permute(0, 2, 3, 1) * 255).contiguous()
+            self.model.module(prepare(frames, self.model, device=self.device))
         finally:
             handle.remove()
         r = taken[-1]

@@ -135,13 +135,7 @@ def plan(held_out: Pairs, spaces: Spaces, options: Mapping[str, Any]) -> list[St
     if options["pairs"] is None:
         wanted = [(a, b) for a in present for b in present if a != b]
     else:
-        known = [names[i] for i in present]
-        wanted = []
-        for two in options["pairs"]:
-            for name in two:
-                if str(name) not in known:
-                    raise unknown("class with pairs", str(name), known, where="linking.counterfactuals.pairs")
-            wanted.append((names.index(str(two[0])), names.index(str(two[1]))))
+        wanted = [(_class_of(a, names, present), _class_of(b, names, present)) for a, b in options["pairs"]]
     n_inits = int(options["n_inits"]) if options["init"] == "uniform" else 1
     return [
         Start(int(image), origin, target, init)
@@ -149,6 +143,15 @@ def plan(held_out: Pairs, spaces: Spaces, options: Mapping[str, Any]) -> list[St
         for image in np.flatnonzero(held_out.classes == origin)[: int(options["n_images"])]
         for init in range(n_inits)
     ]
+
+
+def _class_of(named: str | int, names: list[str], present: list[int]) -> int:
+    """Index of a class by name or number; one without pairs raises ValueError with the nearest that have some."""
+    index = names.index(str(named)) if str(named) in names else int(named) if str(named).isdigit() else -1
+    if index not in present:
+        known = [names[i] for i in present]
+        raise unknown("class with pairs", str(named), known, where="linking.counterfactuals.pairs")
+    return index
 
 
 def run(

@@ -5,8 +5,8 @@ sparsity is Hoyer's measure (2004) of its absolute values,
 
     (sqrt(n) - L1 / L2) / (sqrt(n) - 1)    for n labels: 1 where one label changes alone, 0 where all change alike
 
-(the paper does not print its formula). Noise alone is sparse, too: .35 on average for two labels, .27 for nine. So it is
-shown beside the mean over sign flips, in which every starting point's changes keep or lose their sign together.
+(the paper does not print its formula). Noise alone is sparse, too: .35 on average for two labels, .27 for nine. So it
+is shown beside the mean over sign flips, in which every starting point's changes keep or lose their sign together.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How the change vectors of all units lie to each other: map, clusters, labels that change together.
 
-Source: Wehrheim et al. 2024, Fig. 5B, C: t-SNE (van der Maaten & Hinton 2008; here openTSNE, Policar et al. 2019) of the
-changes in area, coloured by the label that changes most; hierarchical clusters (Ward 1963) with their mean change.
+Source: Wehrheim et al. 2024, Fig. 5B, C: t-SNE (van der Maaten & Hinton 2008; here openTSNE, Policar et al. 2019) of
+the changes in area, coloured by the label that changes most; hierarchical clusters (Ward 1963) with their mean change.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The job that trains the few-shot segmentation head of a generator on a few labelled samples, and judges it on others."""
+"""The job that trains the few-shot segmentation head of a generator on a few labelled samples and judges it."""
 
 from __future__ import annotations
 
@@ -113,7 +113,9 @@ def labelled_samples(made: Generator, options: Mapping[str, Any], *, seed: int) 
     if options["labels"] == TWIN:
         names = label_names(made)
         if names is None:
-            raise ValueError(f"{where}: generator {made.name!r} has no true labels; name a file (.npz) of labelled samples")
+            raise ValueError(
+                f"{where}: generator {made.name!r} has no true labels; name a file (.npz) of labelled samples"
+            )
         n = int(options["n_train"]) + int(options["n_test"])
         seeds = np.array([derive_seed(seed, "labelled sample", made.name, i) for i in range(n)], dtype=np.int64)
         w = made.sample(seeds, np.arange(n) % max(made.n_classes, 1))
@@ -136,9 +138,7 @@ def labelled_samples(made: Generator, options: Mapping[str, Any], *, seed: int) 
     return Samples(w.astype(np.float32), labels.astype(np.uint8)[:, at][:, :, at], names)
 
 
-def fit(
-    made: Any, samples: Samples, n_train: int, *, options: Mapping[str, Any], seed: int
-) -> tuple[Head, Array]:
+def fit(made: Any, samples: Samples, n_train: int, *, options: Mapping[str, Any], seed: int) -> tuple[Head, Array]:
     """The head trained on the first samples, and the pixels of every label it saw."""
     features, labels, weights = [], [], []
     for i, each in enumerate(_features(made, samples.w[:n_train])):

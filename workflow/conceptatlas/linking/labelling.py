@@ -74,7 +74,7 @@ def need_features(generator: Generator) -> None:
     """ValueError where a generator shows no feature maps for a segmentation head."""
     if not callable(getattr(generator, "features", None)):
         raise ValueError(
-            f"generator {generator.name!r} has no features(w) for a segmentation head; take another of masks than `head`"
+            f"generator {generator.name!r} has no features(w) for a segmentation head; take other masks than `head`"
         )
 
 

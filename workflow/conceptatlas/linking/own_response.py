@@ -1,8 +1,8 @@
 """The causal check: a unit is changed in r, the picture regenerated and fed back. Does the unit itself follow?
 
-A link that ignores a unit says nothing of it: its pictures show what else is in w. So every unit carries a verdict, from
-the direction in which the classifier's own value moves, and from whether it moves more when the unit itself is changed
-than when another one is (the null: units permuted).
+A link that ignores a unit says nothing of it: its pictures show what else is in w. So every unit carries a verdict,
+from the direction in which the classifier's own value moves, and from whether it moves more when the unit itself is
+changed than when another one is (the null: units permuted).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from conceptatlas.inference.shares import wilson_interval
 Array = np.ndarray[Any, Any]
 
 VERDICTS = {
-    "follows": "its own value rises with it at more than half of the starting points (the whole interval), and more than "
-    "when other units are changed",
+    "follows": "its own value rises with it at more than half of the starting points (the whole interval), and more "
+    "than when other units are changed",
     "follows_unspecifically": "it rises, but it rises as much when other units are changed",
     "opposite": "its own value falls where it should rise (the whole interval below one half)",
     "unclear": "neither direction is certain",

@@ -20,8 +20,9 @@ from conceptatlas.linking.pair_file import Pairs
 from conceptatlas.linking.tuning import STEPS, device_of, measure, steps_of, unperturbed
 from conceptatlas.linking.tuning_part import Setting, load
 from conceptatlas.models.arithmetic import exact_arithmetic
-from conceptatlas.quantification.label_metrics import AREA, changes
+from conceptatlas.quantification.label_metrics import changes
 from conceptatlas.quantification.matching import find_matcher
+from conceptatlas.quantification.metric_names import AREA
 from conceptatlas.quantification.motion import MOTIONS, measure_motion
 from conceptatlas.tables import read_table
 
@@ -105,7 +106,9 @@ def show_units(
         table[table["masks"] == source], metric=str(options["metric"]), n_shown=int(options["n_shown"])
     )
     held_out = Pairs(pairs, test=True)
-    candidates = starting_points(np.array(facts["points"]), np.array(facts["point_classes"]), int(options["n_pictures"]))
+    candidates = starting_points(
+        np.array(facts["points"]), np.array(facts["point_classes"]), int(options["n_pictures"])
+    )
     names = dict(zip(facts["classes"], facts["class_names"], strict=True))
     block = held_out.take(candidates)
     class_names = [names[int(each)] for each in block.classes]

@@ -1,4 +1,4 @@
-"""Tables of tuning from the arrays of all its parts: what units do to labels, how they move the picture, the verdicts."""
+"""Tables of tuning from the arrays of all its parts: what units do to labels, how they move pictures, the verdicts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def grid(axes: Mapping[str, Sequence[Any]], values: Mapping[str, Array]) -> pd.D
     shape = tuple(len(each) for each in axes.values())
     columns: dict[str, Any] = {}
     for position, (name, given) in enumerate(axes.items()):
-        codes = np.broadcast_to(np.arange(len(given)).reshape([-1 if i == position else 1 for i in range(len(shape))]), shape)
+        codes = np.broadcast_to(
+            np.arange(len(given)).reshape([-1 if i == position else 1 for i in range(len(shape))]), shape
+        )
         words = bool(given) and isinstance(given[0], str)
         columns[name] = (
             pd.Categorical.from_codes(codes.ravel(), categories=pd.Index(list(given)))
@@ -62,7 +64,7 @@ def grid(axes: Mapping[str, Sequence[Any]], values: Mapping[str, Array]) -> pd.D
 
 def finished(frame: pd.DataFrame, columns: list[Column], constants: Mapping[str, Any]) -> pd.DataFrame:
     """The columns of a table in their order, those that are the same in every row added."""
-    return frame.assign(**{name: value for name, value in constants.items()})[[column.name for column in columns]]
+    return frame.assign(**dict(constants))[[column.name for column in columns]]
 
 
 def class_labels(parts: TunedParts) -> list[str]:
@@ -163,7 +165,9 @@ def map_frames(
     grouped = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=[c.name for c in CLUSTERS])
     return (
         finished(frame, MAP, {**constants, **told}),
-        finished(grouped, CLUSTERS, {**constants, "masks": source, "cluster_metric": options["metric"], **told_cut(told)}),
+        finished(
+            grouped, CLUSTERS, {**constants, "masks": source, "cluster_metric": options["metric"], **told_cut(told)}
+        ),
     )
 
 

@@ -1,7 +1,7 @@
-"""Tuning: a unit of r set to the least, middle and largest value it takes, everything else fixed; what its pictures show.
+"""Tuning: a unit of r set to the least, middle and largest value it takes, all else fixed; what its pictures show.
 
-Source: Wehrheim et al. 2024, Fig. 4 and `tune_units.py`: values linspace(min, max, 3) of the observed range, through the
-link and the generator; the change is the last picture against the first. Pictures are measured as they come and
+Source: Wehrheim et al. 2024, Fig. 4 and `tune_units.py`: values linspace(min, max, 3) of the observed range, through
+the link and the generator; the change is the last picture against the first. Pictures are measured as they come and
 forgotten: what stays of three pictures is one row of changes. The classifier looks at every picture, so that the unit's
 own answer to its own change is known (`cycle`).
 """
@@ -20,8 +20,9 @@ from conceptatlas.generators.generator import Generator
 from conceptatlas.linking.classifier import Classifier
 from conceptatlas.linking.labelling import Labeller, to_pictures
 from conceptatlas.linking.link import Link
-from conceptatlas.quantification.label_metrics import METRICS, UserMetric, changes, measure_labels
+from conceptatlas.quantification.label_metrics import UserMetric, changes, measure_labels
 from conceptatlas.quantification.matching import Matcher
+from conceptatlas.quantification.metric_names import METRICS
 from conceptatlas.quantification.motion import MOTIONS, measure_motion
 
 Array = np.ndarray[Any, Any]

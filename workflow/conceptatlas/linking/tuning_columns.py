@@ -25,7 +25,17 @@ EFFECT = [
     Column("p", "two-sided p of the mean: signs of starting points flipped; not below 2 / 2^n"),
 ]
 
-EFFECTS = [*PLACE, SOURCE, UNIT, CLASS, LABEL, METRIC, *EFFECT, Column("min_area", "labels with fewer pixels are left out", "px"), *OPTIONS]
+EFFECTS = [
+    *PLACE,
+    SOURCE,
+    UNIT,
+    CLASS,
+    LABEL,
+    METRIC,
+    *EFFECT,
+    Column("min_area", "labels with fewer pixels are left out", "px"),
+    *OPTIONS,
+]
 MOTION = [
     *PLACE, UNIT, CLASS,
     Column("end", "which picture is matched with the unperturbed one: the unit's least (min) or largest value (max)"),
@@ -110,7 +120,7 @@ CYCLE = [
     Column("least", "least value of the unit over the training pairs"),
     Column("largest", "largest value"),
     Column("n", "starting points"),
-    Column("share_right", "share of them at which the unit's own value is larger in the last picture than in the first"),
+    Column("share_right", "share of them at which the unit's own value is larger in the last picture than the first"),
     Column("share_low", "lower limit (Wilson)"),
     Column("share_high", "upper limit"),
     Column("null_share", "mean share at which it rises when another tuned unit is changed"),
@@ -121,7 +131,7 @@ CYCLE = [
     Column("share_monotonic", "share of starting points at which it rises from each of the three pictures to the next"),
     Column("p", "share of the tuned units (with itself) whose change moves this unit as much"),
     Column("q", "p corrected over units (Benjamini and Hochberg)"),
-    Column("rank", "of the unit among all units of the classifier by how far they move with it, in standard deviations"),
+    Column("rank", "of the unit among the classifier's units by how far they move with it, in standard deviations"),
     Column("moved_most", "the unit that moves furthest"),
     Column("image_change", "mean absolute change of a colour value between the last picture and the first, 0 to 1"),
     Column("verdict", "follows, follows_unspecifically, opposite, unclear, ignored or constant"),

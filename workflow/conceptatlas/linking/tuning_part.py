@@ -29,13 +29,14 @@ from conceptatlas.linking.link import Link, read_link
 from conceptatlas.linking.own_response import OwnResponse, own_response
 from conceptatlas.linking.pair_file import Pairs
 from conceptatlas.linking.tuned_file import write_part
-from conceptatlas.linking.tuning import ENDS, Measuring, Tuned, tune
+from conceptatlas.linking.tuning import Measuring, Tuned, tune
 from conceptatlas.models.arithmetic import exact_arithmetic
 from conceptatlas.naming import shard_bounds
 from conceptatlas.parallel import parallel_each
 from conceptatlas.progress import progress
-from conceptatlas.quantification.label_metrics import ANGLE, user_metrics
+from conceptatlas.quantification.label_metrics import user_metrics
 from conceptatlas.quantification.matching import find_matcher
+from conceptatlas.quantification.metric_names import ANGLE
 from conceptatlas.quantification.motion import MOTIONS, SIGNED
 
 logger = logging.getLogger(__name__)
@@ -289,13 +290,11 @@ def statistics(
     axial = np.array([name == ANGLE for name in metrics])
     arrays: dict[str, Array] = {}
     for source, changes in result.changes.items():
-        found = {
+        found: dict[str, Any] = {
             "effects": effects(changes, classes, axial=axial, signs=signs, confidence=confidence),
             "sparsity": sparsity(changes, classes, axial=axial, signs=signs),
             "over_points": stability_over_points(changes, classes, weights, confidence=confidence),
-            "between_classes": stability_between_classes(
-                changes, classes, weights, axial=axial, confidence=confidence
-            ),
+            "between_classes": stability_between_classes(changes, classes, weights, axial=axial, confidence=confidence),
         }
         for kind, values in found.items():
             arrays |= {f"labels/{key_of(source)}/{kind}/{name}": each for name, each in values._asdict().items()}
@@ -309,9 +308,7 @@ def statistics(
         arrays |= {f"motion/{name}": each for name, each in moved._asdict().items()}
         arrays["motion/unmatched"] = result.unmatched
     reach = link.r_max[units].astype(np.float64) - link.r_min[units]
-    own = [
-        own_response(result.own[:, i], float(reach[i]), confidence=confidence) for i in range(len(units))
-    ]
+    own = [own_response(result.own[:, i], float(reach[i]), confidence=confidence) for i in range(len(units))]
     arrays["own"] = np.array(own, dtype=np.float64).reshape(len(units), len(OwnResponse._fields))
     arrays["response"], arrays["risen"] = result.response, result.risen
     arrays["image_change"] = result.image_change.mean(axis=0)
@@ -321,6 +318,3 @@ def statistics(
 def key_of(source: str) -> str:
     """A source of labels as the name of a group in the file."""
     return source.replace("/", "|")
-
-
-__all__ = ["ENDS", "tune_units"]

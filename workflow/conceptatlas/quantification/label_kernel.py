@@ -1,4 +1,4 @@
-"""Sums over the pixels of every label of a picture, in one pass: compiled twin of what scikit-image does label by label.
+"""Sums over the pixels of every label of a picture, in one pass: compiled twin of what scikit-image does by label.
 
 The entropy is scikit-image's `filters.rank.entropy` with a disk (Wehrheim et al. 2024 use radius 5): the histogram of
 the grey values under the disk moves along a row by its rim, and sum c log2 c with it.

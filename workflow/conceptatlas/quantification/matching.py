@@ -1,8 +1,8 @@
 """Points of one picture found again in another: SIFT, or a matcher of the user's own.
 
-A matcher is any function ``matcher(original, perturbed) -> (n, 4)``: x and y of a point in the first picture, x and y of
-the same point in the second; pixels, (0, 0) is the centre of the first pixel. The paper takes PUMP (Revaud et al. 2022),
-whose licence forbids shipping it; SIFT (Lowe 2004) needs no weights.
+A matcher is any function ``matcher(original, perturbed) -> (n, 4)``: x and y of a point in the first picture, x and
+y of the same point in the second; pixels, (0, 0) is the centre of the first pixel. The paper takes PUMP (Revaud et al.
+2022), whose licence forbids shipping it; SIFT (Lowe 2004) needs no weights.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ def _points(picture: Array) -> tuple[Array, Any]:
     factor = 2 if 2 * max(grey.shape) <= ENLARGED_TO else 1
     if factor > 1:
         grey = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-    points, words = cv2.SIFT_create(contrastThreshold=CONTRAST).detectAndCompute(grey, None)
+    tools: Any = cv2  # its type stubs lack SIFT
+    points, words = tools.SIFT_create(contrastThreshold=CONTRAST).detectAndCompute(grey, None)
     places = np.array([point.pt for point in points], dtype=np.float64).reshape(len(points), 2)
     return (places + 0.5) / factor - 0.5, words  # pixel centres, before and after enlarging

@@ -2,9 +2,9 @@
 
 Source: Wehrheim et al. 2024, "Linking in Style", Fig. 2B: match the pictures, fit an affine map, align, match again,
 vector field of the local changes. (The published code builds its field from the matches before the alignment, which
-counts the global motion twice.) Here the first matches are sparse (SIFT or the user's matcher, RANSAC), the second dense
-(DIS optical flow, Kroeger et al. 2016): what most of the textured pixels agree on refines the map, to a twentieth of a
-pixel on the demo's pictures, and the field is that of the pictures aligned by the refined map.
+counts the global motion twice.) Here the first matches are sparse (SIFT or the user's matcher, RANSAC), the second
+dense (DIS optical flow, Kroeger et al. 2016): what most of the textured pixels agree on refines the map, to a
+twentieth of a pixel on the demo's pictures, and the field is that of the pictures aligned by the refined map.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MIN_SCALE, MAX_SCALE = 0.25, 4.0
 FINE_REACH = 0.3
 """The same for the dense matches that refine the map."""
 TEXTURED_SHARE = 0.3
-"""Share of the pixels, those with the strongest gradient, whose dense matches refine the map: flow is a guess elsewhere."""
+"""Share of the pixels, those of the strongest gradient, whose dense matches refine the map."""
 MAX_DENSE = 2000
 """Dense matches taken at most, spread evenly."""
 BORDER = 4
@@ -165,8 +165,8 @@ def align(perturbed: Array, affine: Array) -> tuple[Array, Array]:
     import cv2
 
     height, width = perturbed.shape[:2]
-    how = {"flags": cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, "borderMode": cv2.BORDER_REPLICATE}
-    aligned = cv2.warpAffine(perturbed, affine, (width, height), **how)
+    how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    aligned = cv2.warpAffine(perturbed, affine, (width, height), flags=how, borderMode=cv2.BORDER_REPLICATE)
     y, x = np.mgrid[:height, :width]
     at_x = affine[0, 0] * x + affine[0, 1] * y + affine[0, 2]
     at_y = affine[1, 0] * x + affine[1, 1] * y + affine[1, 2]
@@ -184,7 +184,8 @@ def residual_flow(original: Array, aligned: Array) -> Array:
     factor = -(-FLOW_SIDE // max(height, width)) if max(height, width) < FLOW_SIDE else 1
     if factor > 1:
         grey = [cv2.resize(each, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC) for each in grey]
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    tools: Any = cv2  # its type stubs lack the flow
+    search = tools.DISOpticalFlow_create(tools.DISOPTICAL_FLOW_PRESET_FAST)
     search.setFinestScale(0)
     flow = search.calc(grey[0], grey[1], None)
     if factor > 1:

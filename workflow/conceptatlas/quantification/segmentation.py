@@ -1,9 +1,9 @@
 """A few-shot segmentation head: one linear layer from a generator's feature maps to the label of every pixel.
 
-Source: the idea of Tritrong et al. 2021 ("Repurposing GANs for one-shot semantic part segmentation"), which Wehrheim et
-al. 2024 take: features of a generator know its parts, so a few labelled samples train a segmentation. Here the head is a
-logistic regression per pixel on all feature maps, enlarged to one size. As both are linear, the weights are applied to
-each map at its own size and the scores are enlarged, not the features.
+Source: the idea of Tritrong et al. 2021 ("Repurposing GANs for one-shot semantic part segmentation"), which Wehrheim
+et al. 2024 take: features of a generator know its parts, so a few labelled samples train a segmentation. Here the head
+is a logistic regression per pixel on all feature maps, enlarged to one size. As both are linear, the weights are
+applied to each map at its own size and the scores are enlarged, not the features.
 """
 
 from __future__ import annotations
