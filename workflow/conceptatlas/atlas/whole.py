@@ -31,7 +31,9 @@ def study_of_results(root: str | Path) -> Study:
     """
     path = Path(root) / "run_config.yaml"
     if not path.is_file():
-        raise ValueError(f"{root}: no results of a study (there is no run_config.yaml); name the folder results/<study>")
+        raise ValueError(
+            f"{root}: no results of a study (there is no run_config.yaml); name the folder results/<study>"
+        )
     plain: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     sheets: dict[str, dict[Any, Any]] = {}
     for name, key in KEYS.items():
