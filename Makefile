@@ -4,6 +4,7 @@
 #     make lock     pin newer versions of the requirements             make docs       tables generated from the schemas
 #     make install-cluster  what SLURM, Kubernetes, S3 and Dask across nodes need
 #     make test-cluster     the suites that start servers of these on this machine
+#     make test-browser     the atlas in Chromium (Debian's package chromium)
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -21,7 +22,7 @@ PYTEST_ARGS ?=
 
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo install install-dev install-cluster test test-long test-cluster lint format lock lock-cluster docs clean
+.PHONY: demo install install-dev install-cluster install-browser test test-long test-cluster test-browser lint format lock lock-cluster lock-browser docs clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -33,8 +34,10 @@ install-dev: $(VENV)/.installed-dev
 
 install-cluster: $(VENV)/.installed-cluster
 
+install-browser: $(VENV)/.installed-browser
+
 # On a busy machine threads of several jobs spin against each other: tests use one.
-test test-long test-cluster: export OMP_NUM_THREADS := 1
+test test-long test-cluster test-browser: export OMP_NUM_THREADS := 1
 
 test: $(VENV)/.installed-dev
 	pytest $(TESTS) -m "not long" $(SIDE_BY_SIDE) $(PYTEST_ARGS)
@@ -44,6 +47,9 @@ test-long: $(VENV)/.installed-dev
 
 test-cluster: $(VENV)/.installed-cluster-dev
 	pytest $(CLUSTER_TESTS) $(PYTEST_ARGS)
+
+test-browser: $(VENV)/.installed-browser
+	pytest tests/browser $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev
 	ruff check
@@ -64,7 +70,7 @@ lock: $(UV)
 	echo "uv" | $(LOCK) - -o envs/uv.txt
 	$(LOCK) pyproject.toml -o envs/requirements.txt
 	$(LOCK) pyproject.toml --extra dev -c envs/requirements.txt -o envs/requirements-dev.txt
-	$(MAKE) lock-cluster
+	$(MAKE) lock-cluster lock-browser
 
 # The pins of the other files are preferred (a file that exists is kept to), and no constraint: botocore refuses
 # python-dateutil 4, which the others take. A test compares the pins.
@@ -73,6 +79,9 @@ lock-cluster: $(UV)
 	$(PIN) pyproject.toml --extra cluster -o envs/requirements-cluster.txt
 	cp envs/requirements-cluster.txt envs/requirements-cluster-dev.txt
 	$(PIN) pyproject.toml --extra cluster --extra cluster-dev -o envs/requirements-cluster-dev.txt
+
+lock-browser: $(UV)
+	$(PIN) pyproject.toml --extra browser -c envs/requirements-dev.txt -o envs/requirements-browser.txt
 
 $(UV): envs/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -96,6 +105,10 @@ $(VENV)/.installed-cluster: $(VENV)/.installed envs/requirements-cluster.txt
 
 $(VENV)/.installed-cluster-dev: $(VENV)/.installed-cluster $(VENV)/.installed-dev envs/requirements-cluster-dev.txt
 	$(INSTALL) --require-hashes -r envs/requirements-cluster-dev.txt
+	touch $@
+
+$(VENV)/.installed-browser: $(VENV)/.installed-dev envs/requirements-browser.txt
+	$(INSTALL) --require-hashes -r envs/requirements-browser.txt
 	touch $@
 
 clean:

@@ -9,6 +9,7 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--real-data", default=None, help="folder of real images and weights for the tests marked `real`")
+    parser.addoption("--atlas", default=None, help="an atlas to open in tests/browser instead of the tiny study's")
 
 
 @pytest.fixture(scope="session")

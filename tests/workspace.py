@@ -48,15 +48,19 @@ class Workspace:
             check=False,
         )
 
-    def planned(self, *arguments: str) -> dict[str, int]:
-        """Rule -> number of jobs that a dry run would start."""
+    def planned(self, *arguments: str, atlas: bool = False) -> dict[str, int]:
+        """Rule -> number of jobs that a dry run would start.
+
+        atlas : with the jobs of the atlas, which follow whatever changes (tests/workflow/test_atlas_study.py).
+        """
         done = self.snakemake(*arguments, "-n", "--quiet", "rules")
         assert done.returncode == 0, done.stdout + done.stderr
         printed = done.stdout + done.stderr
         table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", printed, flags=re.DOTALL | re.MULTILINE)
         if table is None:
             return {}
-        return {rule: int(count) for rule, count in (line.split() for line in table.group(1).splitlines() if line)}
+        jobs = {rule: int(count) for rule, count in (line.split() for line in table.group(1).splitlines() if line)}
+        return {rule: count for rule, count in jobs.items() if atlas or not rule.startswith("build_atlas")}
 
     def copied(self, folder: Path) -> Workspace:
         """A copy of study, results and Snakemake's records, in a folder of its own."""

@@ -41,6 +41,8 @@ def test_a_layer_counted_in_passes_gives_the_tables_of_a_stored_one(tiny: Worksp
     stored = {name: pd.read_parquet(folder(tiny) / f"{name}.parquet") for name in TABLES}
     arrays = {name: contents(folder(tiny) / f"{name}.h5") for name in ("tally", "gallery")}
     csv = (folder(tiny) / "netdissect.csv").read_bytes()
+    pages = tiny.results() / "atlas/models/scenes/plain/conv3/units-0.js"  # masks of the top images
+    shown = pages.read_bytes()
     layers(tiny, "plain conv3 conv3 main counts", "plain conv5 conv5 main full", "plain_random conv5 conv5 main full")
     done = tiny.snakemake("--cores", "2")
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
@@ -55,6 +57,7 @@ def test_a_layer_counted_in_passes_gives_the_tables_of_a_stored_one(tiny: Worksp
         for array, values in before.items():
             np.testing.assert_array_equal(now[array], values, err_msg=f"{name}: {array}")
     assert (folder(tiny) / "netdissect.csv").read_bytes() == csv
+    assert pages.read_bytes() == shown
     assert tiny.planned() == {}
     manifest = tiny.results() / "counted" / "scenes" / "plain" / "main" / "001.json"
     manifest.unlink()

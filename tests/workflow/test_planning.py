@@ -150,7 +150,7 @@ def pins(name: str) -> dict[str, set[str]]:
 def test_the_cluster_extra_keeps_the_versions_of_the_others() -> None:
     """But for one that botocore refuses and nothing of ours imports: digests of code do not know it."""
     own = pins("requirements-dev")
-    for name in ("requirements-cluster", "requirements-cluster-dev"):
+    for name in ("requirements-cluster", "requirements-cluster-dev", "requirements-browser"):
         theirs = pins(name)
         changed = {package for package in set(own) & set(theirs) if own[package] != theirs[package]}
         assert changed <= {"python-dateutil"}, name

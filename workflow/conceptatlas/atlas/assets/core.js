@@ -41,7 +41,7 @@ Atlas.show = async function () {
   }
   if (mine !== turn) return;
   document.title = `${page.title} – ${Atlas.overview ? Atlas.overview.study : "conceptatlas"}`;
-  main.replaceChildren(...[page.body].flat().filter(Boolean));
+  main.replaceChildren(...[page.body].flat(Infinity).filter(Boolean));
   main.dataset.page = name;
   Atlas.crumbs(page.crumbs || [], page.title);
   for (const link of document.querySelectorAll("#nav a")) {

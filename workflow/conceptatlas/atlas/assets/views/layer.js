@@ -17,22 +17,21 @@ Atlas.view("layer", async function ([dataset, model, layer], query) {
   const head = h("div", { class: "head" }, h("h1", {}, title), h("p", { class: "steps" }, [all[at - 1], all[at + 1]].map((l, i) => l ? h("a", { href: Atlas.to("layer", dataset, model, l.layer) }, i ? `${l.layer} →` : `← ${l.layer}`) : null)));
   const states = Object.entries(place.states).filter(([state, n]) => n && state !== "live").map(([state, n]) => `${n} ${state}`).join(", ");
   const facts = Atlas.facts([["module", h("code", {}, place.module)], ["units", place.n_units], ["not live", states], ["map", `${place.height} × ${place.width}`], ["depth", Atlas.format(place.depth)], ["detectors", place.detectors], ["significant", place.significant]]);
-  const body = [head, h("div", { class: "card" }, facts)];
+  const body = [head];
   if (!place.results.includes("units")) {
-    body.push(h("p", { class: "note" }, "The units of this layer were not dissected."), foundLink(place));
+    body.push(Atlas.card("About the layer", facts, h("p", { class: "note" }, "The units of this layer were not dissected."), foundLink(place)));
     return { title, crumbs, body };
   }
   const t = await Atlas.table(Atlas.key(place, "units"));
   const { controls, grid, after } = unitGrid(place, t, query);
   const tables = ["units", "labels", "summary", "robustness", "robustness_summary", "principal", "segmentation", "classification", "neighbours", "discovered", "profiles"].filter((name) => place.results.includes(name));
-  body.push(h("div", { class: "columns" }, labelChart(place, t), foundLink(place)), controls, grid,
-    Atlas.card("Tables of this layer", h("ul", { class: "plain inline" }, tables.map((name) => h("li", {}, h("a", { href: Atlas.to("table", "models", dataset, model, layer, name) }, name.replaceAll("_", " ")))))));
+  body.push(h("div", { class: "columns" }, labelChart(place, t), Atlas.card("About the layer", facts, foundLink(place), h("h3", {}, "Tables"), h("ul", { class: "plain inline" }, tables.map((name) => h("li", {}, h("a", { href: Atlas.to("table", "models", dataset, model, layer, name) }, name.replaceAll("_", " "))))))), controls, grid);
   return { title, crumbs, body, after };
 });
 
 function foundLink(place) {
   if (!place.results.includes("discovered")) return null;
-  return Atlas.card("Found without labels", h("p", {}, h("a", { href: Atlas.to("found", place.dataset, place.model, place.layer) }, "Concepts found in this layer without labels"), ", with pictures."));
+  return h("p", {}, h("a", { href: Atlas.to("found", place.dataset, place.model, place.layer) }, "Concepts found in this layer without labels"), ", with pictures.");
 }
 
 function labelChart(place, t) {
@@ -43,7 +42,7 @@ function labelChart(place, t) {
     own.n++;
     counts.set(concept, own);
   }
-  const rows = [...counts].sort((a, b) => b[1].n - a[1].n).slice(0, 14);
+  const rows = [...counts].sort((a, b) => b[1].n - a[1].n).slice(0, 10);
   if (!rows.length) return Atlas.card("Labels", h("p", {}, "No unit of this layer is a detector."));
   const base = Atlas.to("layer", place.dataset, place.model, place.layer);
   return Atlas.card("Labels of the detectors", Atlas.bars("Labels of the detectors", rows.map(([concept, own]) => ({

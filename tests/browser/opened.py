@@ -1,0 +1,55 @@
+"""A page of the atlas in Chromium, with everything that went wrong on it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class Opened:
+    """A browser tab on the atlas; `go` opens one of its pages, `check` fails for errors and foreign requests."""
+
+    def __init__(self, browser: Any, index: str, *, theme: str = "light", width: int = 1366, height: int = 860) -> None:
+        self.index, self.folder = index, index.rsplit("/", 1)[0]
+        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+        self.page = self.context.new_page()
+        self.wrong: list[str] = []
+        self.page.on("console", lambda m: self.wrong.append(m.text) if m.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("requestfailed", lambda request: self.wrong.append(f"failed: {request.url}"))
+        self.page.on("request", self._request)
+
+    def _request(self, request: Any) -> None:
+        own = request.url.startswith(self.folder) or urlsplit(request.url).scheme in ("data", "blob", "about")
+        if not own:
+            self.wrong.append(f"foreign request: {request.url}")
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.context.close()
+
+    def go(self, address: str) -> Any:
+        """Open a page by its address (`#/...`) in this tab and wait until it stands; returns Playwright's page."""
+        if self.page.url == "about:blank":
+            self.page.goto(self.index + address)
+            self.page.wait_for_selector("body[data-ready]")
+        else:
+            before = self.page.evaluate("document.body.dataset.ready")
+            if self.page.evaluate("location.hash") != address:
+                self.page.evaluate("address => { location.hash = address; }", address)
+                self.until(f"document.body.dataset.ready !== '{before}'")
+        return self.page
+
+    def until(self, condition: str, *, seconds: float = 20) -> None:
+        """Wait until an expression is true; asked from here, since the page's policy forbids `wait_for_function`."""
+        end = time.monotonic() + seconds
+        while not self.page.evaluate(condition):
+            assert time.monotonic() < end, f"never true: {condition} on {self.page.url}"
+            time.sleep(0.02)
+
+    def check(self) -> None:
+        """Fail if a page logged an error, failed to load something or asked another host."""
+        assert not self.wrong, "\n".join(self.wrong[:10])

@@ -1,0 +1,62 @@
+"""Accessibility of every kind of page in both themes, by axe-core (shipped in axe-core/, MPL 2.0)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opened import Opened
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(__file__).parent / "axe-core" / "axe.min.js"
+RULES = "['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice']"
+RUN = f"axe.run(document, {{preload: false, runOnly: {RULES}}})"
+
+
+def pages(opened: Opened) -> list[str]:
+    page = opened.go("#/")
+    place: dict[str, Any] = page.evaluate(
+        "Atlas.overview.layers.filter(l => l.results.includes('units')).sort((a, b) => b.detectors - a.detectors)[0]"
+    )
+    dataset, model, layer = place["dataset"], place["model"], place["layer"]
+    found = [
+        "#/",
+        f"#/dataset/{dataset}",
+        f"#/model/{dataset}/{model}",
+        f"#/layer/{dataset}/{model}/{layer}",
+        f"#/unit/{dataset}/{model}/{layer}/0",
+        f"#/concepts/{dataset}",
+        f"#/image/{dataset}/0",
+        "#/methods",
+        "#/method/dissection",
+        "#/record",
+        f"#/table/models/{dataset}/{model}/{layer}/labels",
+        "#/search?q=a",
+    ]
+    name = page.evaluate(f"Atlas.load('study/{dataset}/concepts').then(all => all.find(c => c.best).name)")
+    found.append(f"#/concept/{dataset}/{name}")
+    if page.evaluate("Atlas.overview.datasets.some(d => d.tables.includes('similarity_summary'))"):
+        compared = page.evaluate("Atlas.overview.layers.filter(l => l.results.includes('discovered'))")
+        first, second = compared[0], compared[1]
+        pair = f"{first['model']}~{first['layer']}~{second['model']}~{second['layer']}"
+        found.append(f"#/compare/{dataset}?pair={pair}&match=0~0~0")
+        found.append(f"#/found/{dataset}/{first['model']}/{first['layer']}")
+    return found
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(chromium: Any, atlas: Path, theme: str) -> None:
+    with Opened(chromium, f"file://{atlas}/index.html", theme=theme) as opened:
+        said = []
+        for address in pages(opened):
+            page = opened.go(address)
+            page.evaluate(AXE.read_text(encoding="utf-8"))
+            found = page.evaluate(RUN)
+            assert "color-contrast" in {rule["id"] for rule in found["passes"]}, address
+            for violation in found["violations"]:
+                nodes = [f"{node['html'][:160]} ({node['failureSummary'][-160:]})" for node in violation["nodes"][:2]]
+                said.append(f"{address}: {violation['id']} ({len(violation['nodes'])}): {nodes}")
+        assert not said, "\n".join(said)
+        opened.check()

@@ -1,0 +1,76 @@
+"""The atlas in the workflow: what it leaves, and that adding a model builds that model's pages and the joins only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conceptatlas.atlas.whole import build_whole
+from workspace import Workspace
+
+pytestmark = pytest.mark.workflow
+
+
+def built(workspace: Workspace) -> dict[str, int]:
+    """Of the jobs a dry run would start, those of the atlas."""
+    return {rule: n for rule, n in workspace.planned(atlas=True).items() if rule.startswith("build_atlas")}
+
+
+def test_a_finished_study_has_its_atlas_and_nothing_to_do(finished: Workspace) -> None:
+    home = finished.results() / "atlas"
+    assert "Content-Security-Policy" in (home / "index.html").read_text()
+    overview = (home / "study" / "overview.js").read_text()
+    assert overview.startswith('Atlas.put("study/overview",{')
+    assert (home / "models/scenes/plain/conv5/sheet-0.webp").is_file()
+    assert len(list((home / "datasets/scenes/pictures").rglob("*.jpg"))) == 24
+    assert finished.planned(atlas=True) == {}
+
+
+def test_a_new_model_builds_its_pages_and_the_joins(tiny: Workspace) -> None:
+    tiny.add_row("models", "second_random", "demo", "plain", "random", "1", "64", "plain", "floor")
+    tiny.add_row("layers", "second_random", "conv5", "conv5")
+    assert built(tiny) == {"build_atlas_model": 1, "build_atlas": 1}
+
+
+@pytest.mark.parametrize(
+    ("file", "jobs"),
+    [
+        ("assets/views/unit.js", {"build_atlas": 1, "all": 1}),
+        ("assets/atlas.css", {"build_atlas": 1, "all": 1}),
+        ("image_pages.py", {"build_atlas": 1, "all": 1}),
+        ("sections/learned.py", {"build_atlas_model": 2, "build_atlas": 1, "all": 1}),
+        ("dataset_pages.py", {"build_atlas_dataset": 1, "build_atlas": 1, "all": 1}),
+    ],
+)
+def test_changed_pages_rerun_nothing_else(tiny: Workspace, checkout: Path, file: str, jobs: dict[str, int]) -> None:
+    comment = "\nADDED = 1\n" if file.endswith(".py") else "\n/* added */\n"
+    with (checkout / "workflow" / "conceptatlas" / "atlas" / file).open("a") as handle:
+        handle.write(comment)
+    assert Workspace(tiny.folder, checkout).planned(atlas=True) == jobs
+
+
+def test_sizes_rerun_what_they_concern(tiny: Workspace) -> None:
+    config = yaml.safe_load(tiny.config.read_text())
+    tiny.config.write_text(yaml.safe_dump({**config, "atlas": {"picture_size": 48}}))
+    assert built(tiny) == {"build_atlas_dataset": 1, "build_atlas": 1}
+
+
+def test_the_same_without_snakemake(finished: Workspace, tmp_path: Path) -> None:
+    """`build_whole` writes the same bytes, and so does every run: links and digests of pages are stable."""
+    options = {"picture_size": 160, "top_images": 10, "thumbnails": 3, "thumbnail_size": 64, "quality": 80}
+    build_whole(finished.results(), tmp_path / "atlas", options=options)
+    home = finished.results() / "atlas"
+    files = {path.relative_to(home) for path in home.rglob("*") if path.is_file() and path.name[0] != "."}
+    again = {path.relative_to(tmp_path / "atlas") for path in (tmp_path / "atlas").rglob("*") if path.is_file()}
+    assert files == again
+    for name in files:
+        assert (home / name).read_bytes() == (tmp_path / "atlas" / name).read_bytes(), name
+
+
+def test_facts_are_plain(finished: Workspace) -> None:
+    facts = json.loads((finished.results() / "atlas/models/scenes/plain/facts.json").read_text())
+    assert [layer["layer"] for layer in facts["layers"]] == ["conv3", "conv5"]
+    assert all(len(layer["tops"]) == layer["n_units"] for layer in facts["layers"])
