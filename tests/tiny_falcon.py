@@ -75,7 +75,8 @@ def scenes(folder: Path, *, n_shards: int = 1) -> Place:
     with h5py.File(folder / "layer.h5", "w") as file:
         file["mean_pooled"] = pooled
     write_json(folder / "report.json", check_model(expand_row(MODEL), [LAYER]))
-    return Place(files.frames, files.frame_manifests, folder / "index.parquet", folder / "layer.h5", folder / "report.json")
+    index_file, report = folder / "index.parquet", folder / "report.json"
+    return Place(files.frames, files.frame_manifests, index_file, folder / "layer.h5", report)
 
 
 def selected(folder: Path, place: Place) -> dict[str, Path]:

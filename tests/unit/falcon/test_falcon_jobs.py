@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from conceptatlas.falcon.crop_tables import read_crop_file
 from conceptatlas.falcon.cropping import modules_before, wanted_crops
 from conceptatlas.falcon.explaining import explain_groups
 from conceptatlas.falcon.joining import facts
+from conceptatlas.figures.falcon_facts import shown_groups
+from conceptatlas.figures.falcon_figures import SHOWS, plot_falcon
 from conceptatlas.files import read_json, write_json
 from conceptatlas.tables import read_table
 from tiny_falcon import N_IMAGES, SIZE, Place, cropped, scenes, selected
@@ -107,7 +110,7 @@ def explained(folder: Path, place: Place, chosen, crops, *, n_parts: int = 1) ->
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     names = list(CAPTIONS)
     cut = [0, 4] if n_parts == 1 else [0, 1, 4]
-    parts = [write_part(folder / f"{a}.h5", vectors[a:b], names[a:b]) for a, b in zip(cut, cut[1:], strict=False)]
+    parts = [write_part(folder / f"{a}.h5", vectors[a:b], names[a:b]) for a, b in itertools.pairwise(cut)]
     import h5py
 
     frames = folder / "frames.h5"
@@ -161,6 +164,35 @@ def test_words_scores_and_verdicts_hang_together(place, chosen, crops, tmp_path)
     assert said["groups"]["n"] == len(about)
     assert said["explained_features"]["reason"] == "max_singles leaves features out"
     assert said["accuracy"]["reason"].startswith("no image has a label")
+
+
+def test_figures_are_drawn_of_all_of_it(place, chosen, crops, tmp_path):
+    files = explained(tmp_path, place, chosen, crops)
+    for name, embed_images in (("shown", True), ("hidden", False)):
+        plot_falcon(
+            dataset="scenes", model="plain", layers=["conv5"], spaces=[["colours", "colour-words"]],
+            frames=place.frames,
+            frames_manifests=place.manifests, crop_tables=[str(crops[0])], folder=tmp_path / name,
+            options={"dpi": 50, "formats": ["png"], "shown_groups": 4}, embed_images=embed_images,
+            **{key: [str(path)] for key, path in {**chosen, **files}.items() if key != "judged"},
+        )  # fmt: skip
+        drawn = {entry["figure"] for entry in read_json(tmp_path / name / "figures.json")["figures"]}
+        assert drawn == set(SHOWS)
+        assert len(list((tmp_path / name).glob("*.png"))) >= 5
+
+
+def test_shown_groups_are_explained_ones_first():
+    import pandas as pd
+
+    rows = [
+        {"group": str(i), "n_features": 1 + (i > 5), "explained": i in (4, 8), "n_above_null": int(i % 2),
+         "percentile": 10.0 * i, "similarity": 0.5}
+        for i in range(12)
+    ]  # fmt: skip
+    found = shown_groups(pd.DataFrame(rows), most=4)
+    assert list(found["group"])[:2] == ["8", "4"]
+    assert (found["n_features"] == 1).sum() == 2
+    assert len(shown_groups(pd.DataFrame(rows[:6]), most=4)) == 4
 
 
 def test_parts_of_the_vocabulary_change_nothing(place, chosen, crops, tmp_path):
