@@ -14,6 +14,7 @@ from conceptatlas.datasets.scenes.drawing import draw_scene
 from conceptatlas.datasets.scenes.parameters import Scene, vary
 from conceptatlas.datasets.scenes.renderer import render
 from conceptatlas.datasets.scenes.vocabulary import INDOORS, KIND_TEXTURES, TEXTURES
+from conceptatlas.encoders.demo_towers import words_of
 from conceptatlas.files import atomic_path
 from conceptatlas.seeds import derive_seed, generator
 
@@ -69,9 +70,10 @@ def scene_of(split: str, index: int) -> Scene:
 
 
 def patterns_of(scene: Scene) -> str:
-    """The patterns of the main object and the room, one word each; empty for plain ones."""
+    """The patterns of the main object and the room that captions name, one word each; empty for plain ones."""
+    said = words_of(" ".join(captions(scene)))  # not the pattern of sails that a boat does not carry
     worn = dict.fromkeys((scene.main.texture, scene.background.texture))
-    return " ".join(texture for texture in worn if texture != "plain")
+    return " ".join(texture for texture in worn if texture in said)
 
 
 def write_demo_vocabulary(*, out: str | Path, n_scenes: int = N_VOCABULARY) -> None:

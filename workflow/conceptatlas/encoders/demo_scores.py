@@ -20,7 +20,7 @@ from conceptatlas.datasets.scenes.vocabulary import CLASSES, TEXTURES
 from conceptatlas.encoders.demo import encode_pictures, encode_sentences
 from conceptatlas.encoders.demo_towers import Towers, words_of
 from conceptatlas.encoders.encoder import Array, unit_rows
-from conceptatlas.models.demo_training import wilson_interval
+from conceptatlas.inference.shares import wilson_interval
 
 WORDS = {
     "object": CLASSES,
@@ -50,7 +50,7 @@ def score_encoder(
     for name, scores, truth in (("image_to_text", cosine, right), ("text_to_image", cosine.T, right.T)):
         order = np.argsort(-scores, axis=1, kind="stable")
         for k in (1, 5):
-            hits = np.take_along_axis(truth, order[:, :k], axis=1).any(axis=1)
+            hits = np.asarray(np.take_along_axis(truth, order[:, :k], axis=1).any(axis=1))
             rows.append(_share(f"{name}_recall@{k}", "", int(hits.sum()), len(hits)))
     said = [{word for text in own for word in words_of(text)} for own in captions]
     for category, words in WORDS.items():

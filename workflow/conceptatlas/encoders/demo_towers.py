@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -80,9 +81,9 @@ class Towers(nn.Module):
 
     def bags(self, texts: Sequence[str]) -> torch.Tensor:
         """How often each word stands in each text, float32 (text, word)."""
-        bags = torch.zeros(len(texts), len(self.words))
-        for row, text in enumerate(texts):
-            for word in words_of(text):
-                if word in self._numbers:
-                    bags[row, self._numbers[word]] += 1
-        return bags
+        numbers, n = self._numbers, len(self.words)
+        places = [
+            row * n + numbers[word] for row, text in enumerate(texts) for word in words_of(text) if word in numbers
+        ]
+        counts = np.bincount(np.array(places, dtype=np.int64), minlength=len(texts) * n)
+        return torch.from_numpy(counts.astype(np.float32).reshape(len(texts), n))

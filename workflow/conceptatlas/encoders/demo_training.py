@@ -124,7 +124,7 @@ def train_round(towers: Towers, step: Round, scenes: str | Path) -> None:
     with h5py.File(scenes, "r") as store:
         pictures = store[f"{step.split}/pictures"][:]
         captions = [text.split("\n") for text in store[f"{step.split}/captions"].asstr()]
-    towers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    towers.to(memory_format=torch.channels_last)
     towers.requires_grad_(True)
     parameters = list(towers.parameters())
     optimiser = torch.optim.AdamW(
