@@ -87,6 +87,29 @@ def test_what_lies_there_and_docs_name_it(explained_once: Workspace) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    ("module", "rules"),
+    [
+        ("falcon/grouping.py", {"select_features": 2}),
+        ("falcon/cams.py", {"crop_groups": 2}),
+        ("falcon/contrasting.py", {"explain_groups": 2, "join_falcon": 1}),
+        ("falcon/linear_map.py", {"join_falcon": 1}),
+        ("figures/falcon_gallery.py", {"plot_falcon": 2}),
+    ],
+)
+def test_changed_code_reruns_what_reaches_it(
+    explained_once: Workspace, checkout: Path, module: str, rules: dict[str, int]
+) -> None:
+    """And what stands behind it; nothing of the rest of the study."""
+    with (checkout / "workflow" / "conceptatlas" / module).open("a") as handle:
+        handle.write("\n\nCHANGED = 1\n")
+    planned = Workspace(explained_once.folder, checkout).planned()
+    assert {rule: planned.get(rule) for rule in rules} == rules
+    behind = [*LAYERS, *JOINS, *DRAWING, "write_run_record", "all"]
+    assert set(planned) <= set(behind[behind.index(next(iter(rules))) :])
+
+
+@pytest.mark.long
 def test_another_cut_of_contrast_reruns_words_only(explained_once: Workspace, tmp_path: Path) -> None:
     changed = explained_once.copied(tmp_path / "changed")
     configure(changed, SECTION | {"words": {"contrast": "any"}})

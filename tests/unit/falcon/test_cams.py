@@ -181,3 +181,13 @@ def test_crop_shows_its_box_only():
     frame[2:6, 3:9] = 200
     assert (crop(frame, Box(2, 3, 6, 9), 10) == 200).all()
     np.testing.assert_array_equal(crop(frame, Box(0, 0, 10, 10), 10), frame)
+
+
+def test_cuda_agrees_within_tolerance(mapped):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device on this machine")
+    here = GroupCams(mapped, "embed", candidates=["conv2"]).of(frames(), GROUPS)
+    there = GroupCams(mapped, "embed", candidates=["conv2"], device="cuda").of(frames(), GROUPS)
+    np.testing.assert_allclose(here[0], there[0], rtol=1e-3, atol=1e-5)
+    for own, other in zip(here[2], there[2], strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-3, atol=1e-5)

@@ -215,7 +215,8 @@ def _failures(
         reason = f"no head knows classes of category {wanted['category']}, and too few labels for a probe"
         return [], {"head": "", "n_judged": 0, "n_wrong": 0, "reason": reason}
     wrong = judged.wrong(labels)
-    told = {"head": judged.kind, "n_judged": len(wrong), "n_wrong": int(wrong.sum()), "reason": ""}
+    reason = "" if len(wrong) else f"no image has a label of category {wanted['category']} that the head knows"
+    told = {"head": judged.kind, "n_judged": len(wrong), "n_wrong": int(wrong.sum()), "reason": reason}
     explained = {row["group"]: (row["words"], row["explained"]) for row in about}
     rows = failure_rows(
         judged, of, labels, explained, n_images=wanted["n_images"], n_features=wanted["n_features"], seed=seed,
