@@ -77,7 +77,7 @@ NEIGHBOURS = {
     ("study_linking", "study_plan"),
     ("study", "study_linking"),
     ("costs_linking", "costs"),
-    ("preflight", "preflight_linking", "preflight_robustness"),
+    ("preflight", "preflight_linking"),
     ("study", "study_similarity"),
     ("preflight", "preflight_net2vec"),
     ("preflight", "preflight_passes"),
