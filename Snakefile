@@ -26,6 +26,8 @@ include: "workflow/rules/net2vec.smk"
 include: "workflow/rules/similarity.smk"
 include: "workflow/rules/linking_inputs.smk"
 include: "workflow/rules/linking.smk"
+include: "workflow/rules/tuning_inputs.smk"
+include: "workflow/rules/tuning.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/demo_models.smk"
@@ -52,6 +54,8 @@ rule all:
         similarity_figures,
         linking_tables,
         linking_figures,
+        tuning_tables,
+        tuning_figures,
         # manifests: a shard that `conceptatlas verify --repair` set aside is made again, whoever reads it
         framed_shards,
         extracted_shards,

@@ -10,7 +10,7 @@ from numba.core.dispatcher import Dispatcher
 
 import conceptatlas
 
-PARTS = ("streaming", "masks", "inference", "dissection", "activations", "net2vec", "similarity")
+PARTS = ("streaming", "masks", "inference", "dissection", "activations", "net2vec", "similarity", "quantification")
 
 
 def modules():

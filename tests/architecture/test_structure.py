@@ -22,6 +22,7 @@ LEVELS = [
         "validation",
         "costs",
         "costs_linking",
+        "costs_tuning",
         "costs_similarity",
         "plugins",
         "progress",
@@ -31,9 +32,9 @@ LEVELS = [
     {"files", "bucket", "outside", "tables", "provenance", "parallel", "streaming", "masks", "inference"},
     {"datasets"},
     {"devices", "models"},
-    {"activations", "generators"},
+    {"activations", "generators", "quantification"},
     {
-        *("study", "study_plan", "study_net2vec", "study_similarity", "study_linking"),
+        *("study", "study_plan", "study_net2vec", "study_similarity", "study_linking", "study_tuning"),
         *("axes", "dissection", "linking", "net2vec", "robustness", "similarity"),
     },
     {"figures"},
@@ -45,6 +46,7 @@ LEVELS = [
             "preflight_passes",
             "preflight_similarity",
             "preflight_linking",
+            "preflight_tuning",
             "preflight_robustness",
         ),
         *("schema_docs", "verification"),
@@ -76,10 +78,15 @@ NEIGHBOURS = {
     ("study_similarity", "study_plan"),
     ("study_linking", "study_plan"),
     ("study", "study_linking"),
+    ("study", "study_tuning"),
+    ("study_tuning", "study_plan"),
     ("costs_linking", "costs"),
     ("preflight", "preflight_linking"),
+    ("costs_tuning", "costs"),
+    ("costs_tuning", "costs_linking"),
     ("study", "study_similarity"),
     ("preflight", "preflight_net2vec"),
+    ("preflight", "preflight_tuning"),
     ("preflight", "preflight_passes"),
     ("preflight", "preflight_similarity"),
     ("preflight", "preflight_robustness"),
@@ -90,6 +97,7 @@ EXCEPTIONS = {
     ("study", "datasets"),
     ("study", "models"),
     ("study_linking", "generators"),
+    ("study_tuning", "quantification"),
 }
 
 WITHOUT_TORCH = [
@@ -103,6 +111,7 @@ WITHOUT_TORCH = [
     "study_net2vec",
     "study_similarity",
     "study_linking",
+    "study_tuning",
     "costs",
     "files",
     "tables",
@@ -277,6 +286,7 @@ def test_what_is_ancient_has_an_ordinary_way_too() -> None:
         "weights": ("report", "discovered"),
         "encoder": ("report",),
         "pairs": ("manifests",),
+        "parts": ("manifests",),
     }
     for name, text in rules().items():
         inputs = re.findall(r"^        (\w+)=(ancient\()?", text.split("    output:")[0], flags=re.MULTILINE)

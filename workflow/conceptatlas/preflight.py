@@ -31,6 +31,7 @@ from conceptatlas.preflight_passes import passes_stage
 from conceptatlas.preflight_robustness import robustness_stage
 from conceptatlas.preflight_similarity import similarity_stage
 from conceptatlas.preflight_table import Machine, Stage, size_text, table, time_text
+from conceptatlas.preflight_tuning import tuning_stage
 from conceptatlas.sheets import Row
 from conceptatlas.study_plan import is_asked, left_out
 
@@ -88,6 +89,7 @@ def estimate(
         *net2vec_stage(config, data, layers, n_images, shapes, pairs),
         *similarity_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
         *linking_stage(config, models, generators),
+        *tuning_stage(config, models, generators, shapes),
     ]
 
 

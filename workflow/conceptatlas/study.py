@@ -22,6 +22,7 @@ from conceptatlas.study_linking import linking_mistakes
 from conceptatlas.study_net2vec import net2vec_mistakes
 from conceptatlas.study_plan import KEYS, NEEDS, OPTIONAL, Study, unstored
 from conceptatlas.study_similarity import similarity_mistakes
+from conceptatlas.study_tuning import tuning_mistakes
 from conceptatlas.validation import check, read_schema, read_yaml, typed_row, with_defaults
 
 __all__ = ["Study", "alternatives", "load_study", "pick", "sheet_files"]
@@ -96,6 +97,7 @@ def _cross_check(study: Study) -> None:
         *net2vec_mistakes(study),
         *similarity_mistakes(study),
         *linking_mistakes(study),
+        *tuning_mistakes(study),
         *_bases(study),
         *_perturbations(study),
         *_unset(study),

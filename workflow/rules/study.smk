@@ -68,6 +68,8 @@ rule linking:
     input:
         linking_tables,
         linking_figures,
+        tuning_tables,
+        tuning_figures,
     localrule: True
 
 
@@ -80,6 +82,7 @@ rule figures:
         net2vec_figures,
         similarity_figures,
         linking_figures,
+        tuning_figures,
     localrule: True
 
 
@@ -172,6 +175,8 @@ rule write_run_record:
         similarity_figures=similarity_figures,
         linking=linking_tables,
         linking_figures=linking_figures,
+        tuning=tuning_tables,
+        tuning_figures=tuning_figures,
     output:
         run_record="<results>/run_record.json",
     log:
