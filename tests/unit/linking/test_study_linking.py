@@ -44,7 +44,7 @@ def test_all_that_can_be_linked(tmp_path):
     read = study(tmp_path, {"generators": None})
     assert read.linked() == [("decoder", "plain"), ("mine", "plain"), ("gan", "plain")]
     [stage] = linking_stage(read.config, list(read.models.values()), list(read.generators.values()))
-    assert stage.jobs == 3 * 4
+    assert stage.jobs == 3 * 5
     assert stage.seconds > 1000
     off = study(tmp_path, {"generators": ["mine"], "counterfactuals": {"pairs": []}})
     [stage] = linking_stage(off.config, list(off.models.values()), list(off.generators.values()))
