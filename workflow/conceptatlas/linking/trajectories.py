@@ -36,9 +36,7 @@ CHANGE_COLUMNS = [
     Column("label", "label of pixels"),
     Column("metric", "what is measured of it"),
     Column("value", "the metric in this picture"),
-    Column(
-        "change", "against I~: of the area relative (1 where it had none), of the angle the shorter way, else as it is"
-    ),
+    Column("change", "against I~: of the area relative (1 where it had none), of the angle the shorter way"),
 ]
 
 COPY = -1
