@@ -370,9 +370,9 @@ def code(rule_name, *entries):
     return planned_code(script, list(entries))
 
 
-def code_of(rule_name, *, reads_data=False, runs_model=False, runs_encoder=False):
-    """The param `code` of a rule, with the reader, the model source or the encoder source that the row of a job
-    names."""
+def code_of(rule_name, *, reads_data=False, runs_model=False, runs_encoder=False, also=None):
+    """The param `code` of a rule, with the reader, the model source or the encoder source that the row of a job names,
+    and the modules that `also` names for its wildcards."""
 
     def of_job(wildcards):
         entries = []
@@ -382,6 +382,7 @@ def code_of(rule_name, *, reads_data=False, runs_model=False, runs_encoder=False
             entries.append(source_module(study.models[wildcards.model]))
         if runs_encoder:
             entries.append(encoder_module(study.encoders[wildcards.encoder]))
+        entries.extend(also(wildcards) if also else [])
         return code(rule_name, *entries)
 
     return of_job

@@ -106,16 +106,27 @@ def counterfactual_files(wildcards):
     return [f"{folder}/{name}" for name in names] if is_searched() else []
 
 
-def linking_code(rule_name):
-    """The param `code` of a rule, with the sources of the generator, the classifier and the encoder."""
+def is_measured():
+    """Whether pictures are measured: with the tuning, which needs labels of the generator's pictures."""
+    return bool(study.config["linking"]["tuning"]["n_seeds"]) and is_searched()
 
-    def of_job(wildcards):
-        encoder = encoder_row(wildcards)
-        rows = [study.models[wildcards.model], *([encoder] if encoder else [])]
-        modules = [generator_module(generator_row(wildcards)), *(source_module(row) for row in rows)]
-        return code(rule_name, *dict.fromkeys(modules))
 
-    return of_job
+def trajectory_table(wildcards):
+    """What changes on the way to another class, where pictures are measured."""
+    folder = f"<results>/linking/{wildcards.generator}/{wildcards.model}"
+    return [f"{folder}/trajectories.parquet"] if is_measured() else []
+
+
+def generator_modules(wildcards):
+    """The module that loads the generator."""
+    return [generator_module(generator_row(wildcards))]
+
+
+def linked_modules(wildcards):
+    """The modules that load the generator and the encoder: code that a job depends on beside the classifier's source."""
+    encoder = encoder_row(wildcards)
+    modules = [generator_module(generator_row(wildcards)), *([source_module(encoder)] if encoder else [])]
+    return list(dict.fromkeys(modules))
 
 
 # What a study asks for ----------------------------------------------------------------------------------------------
@@ -123,6 +134,7 @@ def linking_code(rule_name):
 
 def linking_tables(wildcards):
     names = ["link.parquet", *(["counterfactuals.parquet"] if is_searched() else [])]
+    names += ["trajectories.parquet"] if is_measured() else []
     return [f"<results>/linking/{generator}/{model}/{name}" for generator, model in study.linked() for name in names]
 
 

@@ -34,11 +34,6 @@ def head_table(wildcards):
     return [path.replace("head.h5", "head.parquet") for path in head_of_generator(wildcards)]
 
 
-def head_code(wildcards):
-    """The param `code` of the rule that trains a head, with the source of the generator."""
-    return code("learn_head", generator_module(generator_row(wildcards)))
-
-
 def labels_content(wildcards):
     """The file of labelled samples that a head is trained on, where it is one."""
     named = QUANTIFICATION["head"]["labels"]
