@@ -10,6 +10,7 @@ from conceptatlas.costs_linking import UNITS, n_classes, picture_s
 
 SECONDS = {
     "label_picture": 0.003,  # all metrics of all labels of a picture of 128 x 128, and a head's labels
+    "twin_picture": 0.02,  # labels of the demo generator's twin, which is rendered
     "match_picture": 0.1,  # two pictures of 64 to 256 pixels: SIFT, RANSAC, optical flow twice
     "unit_statistics": 0.02,  # a unit, a class: intervals, sign flips, resampled starting points
 }
@@ -39,6 +40,7 @@ def tuning_s(section: Mapping[str, Any], source: str, size: int, units: int | No
     """Seconds of all parts. size : the classifier's input."""
     options = section["quantification"]
     labelled = len(options["masks"]) * SECONDS["label_picture"] * (options["size"] / 128) ** 2
+    labelled += SECONDS["twin_picture"] if "twin" in options["masks"] else 0
     matched = (
         2
         * n_units(section, units)
@@ -47,7 +49,7 @@ def tuning_s(section: Mapping[str, Any], source: str, size: int, units: int | No
     )
     told = n_units(section, units) * (n_classes(section) + 1) * SECONDS["unit_statistics"]
     return (
-        n_tuned_pictures(section, units) * (picture_s(source) + forward_s(size) + labelled)
+        n_tuned_pictures(section, units) * (picture_s(source) + forward_s(size) + labelled * 2 / 3)
         + matched * SECONDS["match_picture"]
         + told
     )
