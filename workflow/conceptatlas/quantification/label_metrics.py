@@ -88,8 +88,8 @@ def changes(values: Array, *, metrics: list[str], min_area: int = 20) -> Array:
     """Signed change of every metric from the first picture to the last of a series.
 
     Of the area it is relative, (A_last - A_first) / A_first, 1 where A_first = 0, for labels of at least `min_area`
-    pixels on average over the pictures given; of the angle the shorter way round; of everything else the difference, for labels
-    of at least `min_area` pixels in both pictures.
+    pixels on average over the pictures given; of the angle the shorter way round; of everything else the difference,
+    for labels of at least `min_area` pixels in both pictures.
 
     values : (..., step, label, metric), steps in order. metrics : names along the last axis.
 
