@@ -17,6 +17,8 @@ def linking_stage(config: Mapping[str, Any], models: Sequence[Row], generators: 
 
     config, models, generators : as `study.Study` holds them.
     """
+    if not generators:
+        return []
     section, batch = config["linking"], config["extraction"]["batch"]
     made = [row for row in generators if section["generators"] is None or row["generator"] in section["generators"]]
     able = [row for row in models if not needs_calibration(row) and not why_no_scores(row)]

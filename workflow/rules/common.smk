@@ -314,8 +314,9 @@ def code(rule_name, *entries):
     return planned_code(script, list(entries))
 
 
-def code_of(rule_name, *, reads_data=False, runs_model=False):
-    """The param `code` of a rule, with the reader or the model source that the row of a job names."""
+def code_of(rule_name, *, reads_data=False, runs_model=False, also=None):
+    """The param `code` of a rule, with the reader or the model source that the row of a job names, and the modules that
+    `also` names for its wildcards."""
 
     def of_job(wildcards):
         entries = []
@@ -323,6 +324,7 @@ def code_of(rule_name, *, reads_data=False, runs_model=False):
             entries.extend(format_modules(study.datasets[wildcards.dataset]))
         if runs_model:
             entries.append(source_module(study.models[wildcards.model]))
+        entries.extend(also(wildcards) if also else [])
         return code(rule_name, *entries)
 
     return of_job

@@ -33,7 +33,7 @@ rule sample_pairs:
         mem_mb=grow(making_mem_mb),
         runtime=grow(linking_runtime(costs_linking.pairs_s, study.config["linking"]["parts"])),
     params:
-        code=linking_code("sample_pairs"),
+        code=code_of("sample_pairs", runs_model=True, also=linked_modules),
         generator=generator_row,
         content=generator_content,
         model=model_row,
@@ -72,7 +72,7 @@ rule link_spaces:
         mem_mb=grow(link_mem_mb),
         runtime=grow(linking_runtime(costs_linking.link_s)),
     params:
-        code=linking_code("link_spaces"),
+        code=code_of("link_spaces", runs_model=True, also=linked_modules),
         generator=generator_row,
         content=generator_content,
         model=model_row,
@@ -109,7 +109,7 @@ rule find_counterfactuals:
         mem_mb=grow(making_mem_mb),
         runtime=grow(linking_runtime(costs_linking.counterfactual_s)),
     params:
-        code=linking_code("find_counterfactuals"),
+        code=code_of("find_counterfactuals", runs_model=True, also=linked_modules),
         generator=generator_row,
         content=generator_content,
         model=model_row,

@@ -106,16 +106,11 @@ def counterfactual_files(wildcards):
     return [f"{folder}/{name}" for name in names] if is_searched() else []
 
 
-def linking_code(rule_name):
-    """The param `code` of a rule, with the sources of the generator, the classifier and the encoder."""
-
-    def of_job(wildcards):
-        encoder = encoder_row(wildcards)
-        rows = [study.models[wildcards.model], *([encoder] if encoder else [])]
-        modules = [generator_module(generator_row(wildcards)), *(source_module(row) for row in rows)]
-        return code(rule_name, *dict.fromkeys(modules))
-
-    return of_job
+def linked_modules(wildcards):
+    """The modules that load the generator and the encoder: code that a job depends on beside the classifier's source."""
+    encoder = encoder_row(wildcards)
+    modules = [generator_module(generator_row(wildcards)), *([source_module(encoder)] if encoder else [])]
+    return list(dict.fromkeys(modules))
 
 
 # What a study asks for ----------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ rule tune_units:
         mem_mb=grow(tuning_mem_mb),
         runtime=grow(tuning_runtime),
     params:
-        code=linking_code("tune_units"),
+        code=code_of("tune_units", runs_model=True, also=linked_modules),
         generator=generator_row,
         content=generator_content,
         model=model_row,
@@ -145,7 +145,7 @@ rule show_units:
         mem_mb=grow(making_mem_mb),
         runtime=grow(30),
     params:
-        code=linking_code("show_units"),
+        code=code_of("show_units", runs_model=True, also=linked_modules),
         generator=generator_row,
         content=generator_content,
         model=model_row,
