@@ -35,7 +35,7 @@ rule learn_head:
         mem_mb=grow(costs_tuning.head_mem_mb(study.config["linking"])),
         runtime=grow(30),
     params:
-        code=head_code,
+        code=code_of("learn_head", also=head_modules),
         generator=generator_row,
         content=generator_content,
         labels=labels_content,

@@ -34,21 +34,21 @@ def head_table(wildcards):
     return [path.replace("head.h5", "head.parquet") for path in head_of_generator(wildcards)]
 
 
-def head_code(wildcards):
-    """The param `code` of the rule that trains a head, with the source of the generator."""
-    return code("learn_head", generator_module(generator_row(wildcards)))
+def head_modules(wildcards):
+    """The module that loads the generator."""
+    return [generator_module(generator_row(wildcards))]
 
 
 def labels_content(wildcards):
     """The file of labelled samples that a head is trained on, where it is one."""
     named = QUANTIFICATION["head"]["labels"]
-    return content(named) if named != "twin" else []
+    return content(expand_cell(named)) if named != "twin" else []
 
 
 def quantifying_content(wildcards):
     """Files of the user's own functions: masks, metrics, matcher."""
     named = [*QUANTIFICATION["masks"], *QUANTIFICATION["metrics"].values(), QUANTIFICATION["motion"]["matcher"]]
-    return [entry for name in named if ":" in name for entry in content(plugin_file(name))]
+    return [entry for name in named if ":" in name for entry in content(plugin_file(expand_cell(name)))]
 
 
 def agreement_table(wildcards):

@@ -15,6 +15,7 @@ import numpy as np
 from conceptatlas.plugins import find_callable
 from conceptatlas.quantification.label_kernel import SUMS, disk_half_widths, label_sums, linear_light
 from conceptatlas.quantification.metric_names import ANGLE, AREA, METRICS
+from conceptatlas.sheets import expand_cell
 
 Array = np.ndarray[Any, Any]
 UserMetric = Callable[[Array, Array, int], Array]
@@ -131,7 +132,7 @@ def user_metrics(named: Mapping[str, str]) -> dict[str, UserMetric]:
         if name in METRICS:
             raise ValueError(f"linking.quantification.metrics: {name!r} is measured already; choose another name")
         where = f"linking.quantification.metrics.{name}"
-        found[name] = _checked(find_callable(function, where=where), where)
+        found[name] = _checked(find_callable(expand_cell(function), where=where), where)
     return found
 
 
