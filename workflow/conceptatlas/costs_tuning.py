@@ -16,6 +16,9 @@ SECONDS = {
 }
 """Seconds on one core."""
 
+HEAD_CHANNELS = {"demo": 120, "stylegan_xl": 3 * 13_588, "user": 3 * 2000}
+"""Features of a pixel by source of the generator: channels of all maps in three views."""
+
 LABELS, METRICS = 12, 10
 """Assumed where the config does not say."""
 
@@ -74,11 +77,11 @@ def join_mem_mb(section: Mapping[str, Any], units: int | None = None) -> float:
     return BASE_MB + 1000 + rows * 300 / 1e6
 
 
-def head_mem_mb(section: Mapping[str, Any]) -> float:
-    """Megabytes of training a head: pixels of the labelled samples with thousands of channels, three times."""
+def head_mem_mb(section: Mapping[str, Any], source: str) -> float:
+    """Megabytes of training a head: features of pixels of the labelled samples, three times."""
     options = section["quantification"]["head"]
     pixels = options["n_train"] * options["pixels_per_label"] * LABELS
-    return BASE_MB + 2000 + 3 * pixels * 2000 * 4 / 1e6
+    return BASE_MB + 2000 + 3 * pixels * HEAD_CHANNELS[source] * 4 / 1e6
 
 
 def tuned_mb(section: Mapping[str, Any], units: int | None = None) -> float:

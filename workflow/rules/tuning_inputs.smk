@@ -94,5 +94,9 @@ def tuning_runtime(wildcards):
     return 10 + int(3 * seconds / tuning_threads(wildcards) / 60)
 
 
+def head_mem_mb(wildcards):
+    return costs_tuning.head_mem_mb(study.config["linking"], generator_row(wildcards)["source"])
+
+
 def join_mem_mb(wildcards):
     return costs_tuning.join_mem_mb(study.config["linking"])
