@@ -10,10 +10,14 @@ from conceptatlas.costs_linking import UNITS, n_classes, picture_s
 
 SECONDS = {
     "label_picture": 0.003,  # all metrics of all labels of a picture of 128 x 128, and a head's labels
+    "twin_picture": 0.02,  # labels of the demo generator's twin, which is rendered
     "match_picture": 0.1,  # two pictures of 64 to 256 pixels: SIFT, RANSAC, optical flow twice
     "unit_statistics": 0.02,  # a unit, a class: intervals, sign flips, resampled starting points
 }
 """Seconds on one core."""
+
+HEAD_CHANNELS = {"demo": 120, "stylegan_xl": 3 * 13_588, "user": 3 * 2000}
+"""Features of a pixel by source of the generator: channels of all maps in three views."""
 
 LABELS, METRICS = 12, 10
 """Assumed where the config does not say."""
@@ -39,6 +43,7 @@ def tuning_s(section: Mapping[str, Any], source: str, size: int, units: int | No
     """Seconds of all parts. size : the classifier's input."""
     options = section["quantification"]
     labelled = len(options["masks"]) * SECONDS["label_picture"] * (options["size"] / 128) ** 2
+    labelled += SECONDS["twin_picture"] if "twin" in options["masks"] else 0
     matched = (
         2
         * n_units(section, units)
@@ -47,7 +52,7 @@ def tuning_s(section: Mapping[str, Any], source: str, size: int, units: int | No
     )
     told = n_units(section, units) * (n_classes(section) + 1) * SECONDS["unit_statistics"]
     return (
-        n_tuned_pictures(section, units) * (picture_s(source) + forward_s(size) + labelled)
+        n_tuned_pictures(section, units) * (picture_s(source) + forward_s(size) + labelled * 2 / 3)
         + matched * SECONDS["match_picture"]
         + told
     )
@@ -72,11 +77,11 @@ def join_mem_mb(section: Mapping[str, Any], units: int | None = None) -> float:
     return BASE_MB + 1000 + rows * 300 / 1e6
 
 
-def head_mem_mb(section: Mapping[str, Any]) -> float:
-    """Megabytes of training a head: pixels of the labelled samples with thousands of channels, three times."""
+def head_mem_mb(section: Mapping[str, Any], source: str) -> float:
+    """Megabytes of training a head: features of pixels of the labelled samples, three times."""
     options = section["quantification"]["head"]
     pixels = options["n_train"] * options["pixels_per_label"] * LABELS
-    return BASE_MB + 2000 + 3 * pixels * 2000 * 4 / 1e6
+    return BASE_MB + 2000 + 3 * pixels * HEAD_CHANNELS[source] * 4 / 1e6
 
 
 def tuned_mb(section: Mapping[str, Any], units: int | None = None) -> float:

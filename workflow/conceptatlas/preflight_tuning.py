@@ -33,8 +33,9 @@ def tuning_stage(
     if not made or not asked:
         return []
     heads = len(made) if "head" in section["quantification"]["masks"] else 0
-    jobs, images, seconds, mem_mb, disk_mb = heads, 0, 0.0, tuning.head_mem_mb(section) if heads else 0.0, 0.0
+    jobs, images, seconds, mem_mb, disk_mb = heads, 0, 0.0, 0.0, 0.0
     for generator in made:
+        mem_mb = max(mem_mb, tuning.head_mem_mb(section, generator["source"]) if heads else 0)
         for model in asked:
             units = max((shape[0] for (name, _), shape in shapes.items() if name == model["model"]), default=None)
             size = int(model["input_size"] or 224)

@@ -51,7 +51,7 @@ rule link_spaces:
         pairs=ancient(parts_of_link("h5")),
         manifests=parts_of_link("json"),
         weights=ancient(brought_weights),
-        encoder=ancient(encoder_weights),
+        encoder=ancient(perceptual_weights),
         generator_weights=brought_generator,
         report=judged_reports,
     output:
@@ -77,7 +77,7 @@ rule link_spaces:
         generator=generator_row,
         content=generator_content,
         model=model_row,
-        encoder=encoder_row,
+        encoder=perceptual_row,
         options=pick(study.config["linking"], LINK_KEYS),
         run=RUN_OPTIONS,
     script:
@@ -90,7 +90,7 @@ rule find_counterfactuals:
         pairs=ancient(parts_of_link("h5")),
         manifests=parts_of_link("json"),
         weights=ancient(brought_weights),
-        encoder=ancient(encoder_weights),
+        encoder=ancient(perceptual_weights),
         generator_weights=brought_generator,
         report=judged_reports,
     output:
@@ -114,7 +114,7 @@ rule find_counterfactuals:
         generator=generator_row,
         content=generator_content,
         model=model_row,
-        encoder=encoder_row,
+        encoder=perceptual_row,
         options=study.config["linking"]["counterfactuals"],
         run=RUN_OPTIONS,
     script:

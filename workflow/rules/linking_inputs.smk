@@ -56,13 +56,13 @@ def brought_generator(wildcards):
     return [OUTSIDE.format(sheet="generators", row=wildcards.generator)] if named else []
 
 
-def encoder_row(wildcards):
+def perceptual_row(wildcards):
     """The row of the model that compares pictures; None without one."""
     name = study.config["linking"]["encoder"]
     return pick(study.models[name], but=SHOWN_COLUMNS) if name else None
 
 
-def encoder_weights(wildcards):
+def perceptual_weights(wildcards):
     """The folder that its weights were copied to."""
     name = study.config["linking"]["encoder"]
     named = weights_files(study.models[name]) if name and OUTSIDE_HERE else []
@@ -124,7 +124,7 @@ def generator_modules(wildcards):
 
 def linked_modules(wildcards):
     """The modules that load the generator and the encoder: code that a job depends on beside the classifier's source."""
-    encoder = encoder_row(wildcards)
+    encoder = perceptual_row(wildcards)
     modules = [generator_module(generator_row(wildcards)), *([source_module(encoder)] if encoder else [])]
     return list(dict.fromkeys(modules))
 

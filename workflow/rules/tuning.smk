@@ -32,7 +32,7 @@ rule learn_head:
     threads: study.config["extraction"]["inference_threads"]
     resources:
         **gpu_resources(),
-        mem_mb=grow(costs_tuning.head_mem_mb(study.config["linking"])),
+        mem_mb=grow(head_mem_mb),
         runtime=grow(30),
     params:
         code=code_of("learn_head", also=generator_modules),

@@ -37,13 +37,13 @@ def head_table(wildcards):
 def labels_content(wildcards):
     """The file of labelled samples that a head is trained on, where it is one."""
     named = QUANTIFICATION["head"]["labels"]
-    return content(named) if named != "twin" else []
+    return content(expand_cell(named)) if named != "twin" else []
 
 
 def quantifying_content(wildcards):
     """Files of the user's own functions: masks, metrics, matcher."""
     named = [*QUANTIFICATION["masks"], *QUANTIFICATION["metrics"].values(), QUANTIFICATION["motion"]["matcher"]]
-    return [entry for name in named if ":" in name for entry in content(plugin_file(name))]
+    return [entry for name in named if ":" in name for entry in content(plugin_file(expand_cell(name)))]
 
 
 def agreement_table(wildcards):
@@ -87,6 +87,10 @@ def tuning_runtime(wildcards):
     source = generator_row(wildcards)["source"]
     seconds = costs_tuning.tuning_s(study.config["linking"], source, linked_size(wildcards)) / TUNING["parts"]
     return 10 + int(3 * seconds / tuning_threads(wildcards) / 60)
+
+
+def head_mem_mb(wildcards):
+    return costs_tuning.head_mem_mb(study.config["linking"], generator_row(wildcards)["source"])
 
 
 def join_mem_mb(wildcards):

@@ -114,4 +114,4 @@ def test_mistakes_are_named():
     with pytest.raises(ValueError, match="no names of its labels"):
         make_labellers(["numpy:zeros_like"], Bare(), head=None, size=8)
     with pytest.raises(ValueError, match="trained on 3 channels of features, got 1"):
-        Head(np.zeros((3, 2), np.float32), np.zeros(2, np.float32), ["a", "b"]).label([torch.zeros(1, 1, 4, 4)])
+        Head(np.zeros((9, 2), np.float32), np.zeros(2, np.float32), ["a", "b"]).label([torch.zeros(1, 1, 4, 4)])

@@ -25,6 +25,7 @@ from conceptatlas.quantification.segmentation import (
     write_head,
 )
 from conceptatlas.seeds import derive_seed, generator
+from conceptatlas.sheets import expand_cell
 from conceptatlas.tables import Column, write_table
 
 logger = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ def labelled_samples(made: Generator, options: Mapping[str, Any], *, seed: int) 
         seeds = np.array([derive_seed(seed, "labelled sample", made.name, i) for i in range(n)], dtype=np.int64)
         w = made.sample(seeds, np.arange(n) % max(made.n_classes, 1))
         return Samples(w.cpu().numpy(), true_labels(made, w, size=SIZE), names)
-    path = Path(str(options["labels"]))
+    path = Path(expand_cell(str(options["labels"])))
     if not path.is_file():
         raise ValueError(f"{where}: file {path} does not exist (relative to where the workflow runs)")
     with np.load(path, allow_pickle=False) as stored:

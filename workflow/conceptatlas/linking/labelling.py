@@ -13,6 +13,7 @@ from torch.nn import functional
 from conceptatlas.generators.generator import Generator, label_names
 from conceptatlas.plugins import find_callable
 from conceptatlas.quantification.segmentation import Head, read_head
+from conceptatlas.sheets import expand_cell
 
 Array = np.ndarray[Any, Any]
 
@@ -60,7 +61,7 @@ def _labeller(source: str, generator: Generator, head: str | Path | None, size: 
             raise ValueError("linking.quantification: masks name `head`, but no head was trained")
         trained = read_head(head, digest=generator.digest)
         return Labeller(source, trained.label_names, lambda w, _pictures: head_labels(generator, trained, w, size=size))
-    function = find_callable(source, where="linking.quantification.masks")
+    function = find_callable(expand_cell(source), where="linking.quantification.masks")
     names = getattr(function, "label_names", None)
     if not isinstance(names, list | tuple) or not names:
         raise ValueError(

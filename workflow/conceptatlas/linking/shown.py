@@ -22,7 +22,6 @@ from conceptatlas.linking.tuning_part import Setting, load
 from conceptatlas.models.arithmetic import exact_arithmetic
 from conceptatlas.quantification.label_metrics import changes
 from conceptatlas.quantification.matching import find_matcher
-from conceptatlas.quantification.metric_names import AREA
 from conceptatlas.quantification.motion import MOTIONS, measure_motion
 from conceptatlas.tables import read_table
 
@@ -152,12 +151,9 @@ def pictures_of(
             images = made.generate(w)
             pictures = to_pictures(images, size=measuring.size)
             labels = labeller.label(w, pictures)
-        measured = measure(pictures, labels, len(labeller.names), measuring)
+        measured = measure(pictures[[0, -1]], labels[[0, -1]], len(labeller.names), measuring)
         change = changes(measured, metrics=measuring.metric_names, min_area=measuring.min_area)[label, metric]
-        area = changes(measured, metrics=measuring.metric_names, min_area=measuring.min_area)[
-            label, measuring.metric_names.index(AREA)
-        ]
-        if np.isfinite(change if np.isfinite(change) else area):
+        if np.isfinite(change):
             kept.append(Pictures(to_pictures(images), labels, float(change), class_name, start))
         if len(kept) == n_pictures:
             break

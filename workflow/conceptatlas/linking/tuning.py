@@ -30,7 +30,7 @@ Array = np.ndarray[Any, Any]
 STEPS = 3
 """Values of a unit: least, middle, largest."""
 ENDS = ("min", "max")
-"""Pictures that are matched with the unperturbed one."""
+"""Pictures that are measured: those of the least and the largest value."""
 
 
 @dataclass(frozen=True)
@@ -125,15 +125,22 @@ def tune(
             change = answers[:, -1] - answers[:, 0]
             result.response[span] += change
             result.risen[span] += change > 0
-            ends = images[: n * STEPS].reshape(n, STEPS, *images.shape[1:])
-            result.image_change[point, span] = (ends[:, -1] - ends[:, 0]).abs().mean(dim=(1, 2, 3)).cpu().numpy()
-            waiting += _label(result, point, span, w[: n * STEPS], images[: n * STEPS], measuring, pool)
+            ends, w_ends = _ends(images, n), _ends(w, n)
+            apart = (ends[1::2] - ends[::2]).abs().mean(dim=(1, 2, 3))
+            result.image_change[point, span] = apart.cpu().numpy()
+            waiting += _label(result, point, span, w_ends, ends, measuring, pool)
             if original is not None:
-                pictures = to_pictures(images[: n * STEPS]).reshape(n, STEPS, *original.shape)
+                pictures = to_pictures(ends).reshape(n, len(ENDS), *original.shape)
                 waiting += _run(pool, _move, result, point, span, original, pictures, measuring)
         for each_one in waiting:
             each_one.result()
     return result
+
+
+def _ends(values: torch.Tensor, n: int) -> torch.Tensor:
+    """First and last step of n units, one after the other: (batch, ...) -> (2 n, ...)."""
+    steps = values[: n * STEPS].reshape(n, STEPS, *values.shape[1:])
+    return steps[:, [0, STEPS - 1]].reshape(n * len(ENDS), *values.shape[1:])
 
 
 def _run(pool: Executor | None, function: Callable[..., None], *args: Any) -> list[Future[None]]:
@@ -184,7 +191,7 @@ def unperturbed(generator: Generator, link: Link, start: Array) -> Array:
 def _label(
     result: Tuned, point: int, span: slice, w: Any, images: Any, measuring: Measuring, pool: Executor | None
 ) -> list[Future[None]]:
-    """Label the pictures by every source and keep the changes."""
+    """Label the pictures at both ends by every source and keep the changes."""
     pictures = to_pictures(images, size=measuring.size)
     waiting: list[Future[None]] = []
     for source, labeller in measuring.labellers.items():
@@ -196,7 +203,7 @@ def _label(
 
 def _keep_changes(out: Array, pictures: Array, labels: Array, n_labels: int, measuring: Measuring) -> None:
     values = measure(pictures, labels, n_labels, measuring)
-    shaped = values.reshape(-1, STEPS, *values.shape[1:])
+    shaped = values.reshape(-1, len(ENDS), *values.shape[1:])
     out[...] = changes(shaped, metrics=measuring.metric_names, min_area=measuring.min_area)
 
 
@@ -217,12 +224,12 @@ def measure(pictures: Array, labels: Array, n_labels: int, measuring: Measuring)
 
 
 def _move(result: Tuned, point: int, span: slice, original: Array, pictures: Array, measuring: Measuring) -> None:
-    """Match the pictures (unit, step, S, S, 3) at both ends with the unperturbed one."""
+    """Match the pictures (unit, end, S, S, 3) with the unperturbed one."""
     matcher = measuring.matcher
     if matcher is None:
         return
     for i in range(span.stop - span.start):
-        for end, step in enumerate((0, STEPS - 1)):
-            motion = measure_motion(original, pictures[i, step], matcher=matcher, moved_px=measuring.moved_px)
+        for end in range(len(ENDS)):
+            motion = measure_motion(original, pictures[i, end], matcher=matcher, moved_px=measuring.moved_px)
             result.unmatched[span.start + i, end] += bool(motion.reason)
             result.motion[point, span.start + i, end] = [motion.values[name] for name in MOTIONS]

@@ -15,6 +15,7 @@ import numpy as np
 from conceptatlas.plugins import find_callable
 from conceptatlas.quantification.label_kernel import SUMS, disk_half_widths, label_sums, linear_light
 from conceptatlas.quantification.metric_names import ANGLE, AREA, METRICS
+from conceptatlas.sheets import expand_cell
 
 Array = np.ndarray[Any, Any]
 UserMetric = Callable[[Array, Array, int], Array]
@@ -88,8 +89,8 @@ def changes(values: Array, *, metrics: list[str], min_area: int = 20) -> Array:
     """Signed change of every metric from the first picture to the last of a series.
 
     Of the area it is relative, (A_last - A_first) / A_first, 1 where A_first = 0, for labels of at least `min_area`
-    pixels on average over the series; of the angle the shorter way round; of everything else the difference, for labels
-    of at least `min_area` pixels in both pictures.
+    pixels on average over the pictures given; of the angle the shorter way round; of everything else the difference,
+    for labels of at least `min_area` pixels in both pictures.
 
     values : (..., step, label, metric), steps in order. metrics : names along the last axis.
 
@@ -131,7 +132,7 @@ def user_metrics(named: Mapping[str, str]) -> dict[str, UserMetric]:
         if name in METRICS:
             raise ValueError(f"linking.quantification.metrics: {name!r} is measured already; choose another name")
         where = f"linking.quantification.metrics.{name}"
-        found[name] = _checked(find_callable(function, where=where), where)
+        found[name] = _checked(find_callable(expand_cell(function), where=where), where)
     return found
 
 

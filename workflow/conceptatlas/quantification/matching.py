@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from conceptatlas.plugins import find_callable
+from conceptatlas.sheets import expand_cell
 
 Array = np.ndarray[Any, Any]
 Matcher = Callable[[Array, Array], Array]
@@ -59,7 +60,7 @@ def find_matcher(named: str) -> Matcher:
     """
     if named == SIFT:
         return SiftMatcher()
-    found = find_callable(named, where="linking.quantification.motion.matcher")
+    found = find_callable(expand_cell(named), where="linking.quantification.motion.matcher")
 
     def checked(original: Array, perturbed: Array) -> Array:
         points = np.asarray(found(original, perturbed), dtype=np.float64)

@@ -2,8 +2,9 @@
 
 Source: the idea of Tritrong et al. 2021 ("Repurposing GANs for one-shot semantic part segmentation"), which Wehrheim
 et al. 2024 take: features of a generator know its parts, so a few labelled samples train a segmentation. Here the head
-is a logistic regression per pixel on all feature maps, enlarged to one size. As both are linear, the weights are
-applied to each map at its own size and the scores are enlarged, not the features.
+is a logistic regression per pixel on all feature maps, each as it is, averaged around the pixel, and averaged over the
+picture (their network of dilated convolutions sees as much). All of this is linear, so the weights are applied to each
+map at its own size, and scores are averaged and enlarged, not features.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from conceptatlas.files import atomic_path
 
 Array = np.ndarray[Any, Any]
 
+VIEWS = ("pixel", "neighbourhood", "picture")
+"""What the head sees of every feature map: its value at the pixel, its mean around it, its mean over the picture."""
+NEIGHBOURHOOD = 7
+"""The neighbourhood is a square of this part of the picture's side."""
 SIZE = 128
 """Side at which features are sampled and labels are told, pixels."""
 
@@ -28,7 +33,8 @@ SIZE = 128
 class Head:
     """Weights of the head.
 
-    weights : float32 (channel, label), channels of all maps one after the other. bias : float32 (label,).
+    weights : float32 (channel, label): channels of all maps one after the other as the first view, then as the second,
+    then as the third. bias : float32 (label,).
     label_names : of the labels, 0 is the background.
     """
 
@@ -54,28 +60,42 @@ class Head:
         from torch.nn import functional
 
         channels = [int(maps.shape[1]) for maps in features]
-        if sum(channels) != len(self.weights):
+        n_known = len(self.weights) // len(VIEWS)
+        if sum(channels) != n_known:
             raise ValueError(
-                f"segmentation head: trained on {len(self.weights)} channels of features, got {sum(channels)}; the "
-                "generator is another one, delete head.h5 and run again"
+                f"segmentation head: trained on {n_known} channels of features, got {sum(channels)}; the generator is "
+                "another one, delete head.h5 and run again"
             )
+        weights = torch.from_numpy(self.weights.reshape(len(VIEWS), n_known, -1))
         scores: Any = torch.from_numpy(self.bias).to(features[0].device)[:, None, None]
         begin = 0
         for maps, n in zip(features, channels, strict=True):
-            weights = torch.from_numpy(self.weights[begin : begin + n]).to(maps.device)
-            own = functional.conv2d(maps, weights.T[:, :, None, None].contiguous())
+            each = weights[:, begin : begin + n].to(maps.device).transpose(1, 2)[..., None, None].contiguous()
+            seen = [functional.conv2d(maps, own) for own in each]
+            own = seen[0] + around(seen[1]) + seen[2].mean(dim=(2, 3), keepdim=True)
             scores = scores + functional.interpolate(own, size=(size, size), mode="bilinear", align_corners=False)
             begin += n
         return scores.argmax(dim=1).to(torch.uint8)
 
 
+def around(maps: Any) -> Any:
+    """Mean over the neighbourhood of every pixel, inside the picture: torch (n, channel, height, width)."""
+    from torch.nn import functional
+
+    side = maps.shape[-1] // NEIGHBOURHOOD // 2 * 2 + 1
+    return functional.avg_pool2d(maps, side, stride=1, padding=side // 2, count_include_pad=False)
+
+
 def enlarged(features: Sequence[Any], *, size: int = SIZE) -> Any:
-    """All feature maps at one size: torch float32 (n, channel, size, size)."""
+    """All views of all feature maps at one size: torch float32 (n, channel, size, size), see `Head.weights`."""
     import torch
     from torch.nn import functional
 
-    maps = [functional.interpolate(each, size=(size, size), mode="bilinear", align_corners=False) for each in features]
-    return torch.cat(maps, dim=1)
+    def view(number: int, maps: Any) -> Any:
+        own = (maps, around(maps), maps.mean(dim=(2, 3), keepdim=True).expand_as(maps))[number]
+        return functional.interpolate(own, size=(size, size), mode="bilinear", align_corners=False)
+
+    return torch.cat([view(number, maps) for number in range(len(VIEWS)) for maps in features], dim=1)
 
 
 def train_head(features: Array, labels: Array, weights: Array, *, label_names: list[str], penalty: float) -> Head:
