@@ -20,6 +20,7 @@ from conceptatlas.naming import unknown
 from conceptatlas.sheets import Row, parse_options, read_sheet, variables
 from conceptatlas.study_net2vec import net2vec_mistakes
 from conceptatlas.study_plan import KEYS, NEEDS, OPTIONAL, Study, unstored
+from conceptatlas.study_requirements import requirement_mistakes
 from conceptatlas.study_similarity import similarity_mistakes
 from conceptatlas.validation import check, read_schema, read_yaml, typed_row, with_defaults
 
@@ -96,6 +97,7 @@ def _cross_check(study: Study) -> None:
         *similarity_mistakes(study),
         *_bases(study),
         *_perturbations(study),
+        *requirement_mistakes(study),
         *_unset(study),
     ]
     if mistakes:
