@@ -41,6 +41,12 @@ SECTIONS: dict[str, Any] = {
         "supervised": {"n_repeats": 2, "n_random": 5, "min_images": 2, "min_images_sfss": 2},
     },
     "robustness": {"datasets": ["scenes"], "models": ["plain"]},
+    "requirements": {
+        "list": [
+            {"name": "detects", "metric": "unique_concepts", "model": "plain", "at_least": 0},
+            {"name": "impossible", "metric": "unique_concepts", "model": "plain", "layer": "conv5", "at_least": 1000},
+        ]
+    },
 }
 PERTURBATIONS = "level\tkind\tamount\nnoise-5\tnoise\t5\nnoise-20\tnoise\t20\n"
 

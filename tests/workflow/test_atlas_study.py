@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
 
 from conceptatlas.atlas.whole import build_whole
-from workspace import Workspace
+from workspace import REPOSITORY, Workspace
 
 pytestmark = pytest.mark.workflow
+
+RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
 
 
 def built(workspace: Workspace) -> dict[str, int]:
@@ -74,3 +78,31 @@ def test_facts_are_plain(finished: Workspace) -> None:
     facts = json.loads((finished.results() / "atlas/models/scenes/plain/facts.json").read_text())
     assert [layer["layer"] for layer in facts["layers"]] == ["conv3", "conv5"]
     assert all(len(layer["tops"]) == layer["n_units"] for layer in facts["layers"])
+
+
+def test_the_report_of_snakemake_has_all_figures(tiny: Workspace) -> None:
+    report = tiny.folder / "report.zip"
+    done = tiny.snakemake("--report", str(report))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    with zipfile.ZipFile(report) as file:
+        names = {Path(name).name for name in file.namelist() if name.endswith(".png")}
+        page = next(name for name in file.namelist() if name.endswith("report.html"))
+        text = file.read(page).decode()
+    drawn = {path.name for path in (tiny.results() / "figures").rglob("*.png")}
+    assert names == drawn
+    for words in ("Network dissection", "Data sets", "which concept each unit detects", "Look here first"):
+        assert words in text, words
+
+
+def test_every_figure_is_in_the_report() -> None:
+    """Rules that draw mark their output with a caption that exists, a category and labels."""
+    for file in sorted((REPOSITORY / "workflow" / "rules").glob("*.smk")):
+        for part in re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:]:
+            output = part.split("    log:")[0].split("    output:")[-1]
+            if part.startswith("plot_"):
+                marked = output.count("report(")
+                assert marked == len(re.findall(r"directory\(|multiext\(", output)) > 0, part.split(":")[0]
+                assert output.count("category=") >= marked
+                assert output.count("labels=") == marked
+    captions = set(re.findall(r"report/(\w+)\.rst", "".join(p.read_text() for p in RULES)))
+    assert captions == {path.stem for path in (REPOSITORY / "workflow" / "report").glob("*.rst")}

@@ -24,6 +24,7 @@ from conceptatlas.study_linking import linking_mistakes
 from conceptatlas.study_net2vec import net2vec_mistakes
 from conceptatlas.study_open_vocabulary import open_vocabulary_mistakes
 from conceptatlas.study_plan import KEYS, NEEDS, OPTIONAL, Study, unstored
+from conceptatlas.study_requirements import requirement_mistakes
 from conceptatlas.study_similarity import similarity_mistakes
 from conceptatlas.study_tuning import tuning_mistakes
 from conceptatlas.validation import check, read_schema, read_yaml, typed_row, with_defaults
@@ -106,6 +107,7 @@ def _cross_check(study: Study) -> None:
         *tuning_mistakes(study),
         *_bases(study),
         *_perturbations(study),
+        *requirement_mistakes(study),
         *_unset(study),
     ]
     if mistakes:

@@ -148,6 +148,7 @@ class AtlasPlan:
         study = self.study
         return {
             "study": study.name,
+            "requirements": "requirements.parquet" if study.config.get("requirements", {}).get("list") else "",
             "config": {name: study.config[name] for name in SECTIONS},
             "datasets": [
                 {"dataset": dataset, "embed_images": study.datasets[dataset]["embed_images"] == "yes", "files": files}

@@ -1,8 +1,9 @@
 """
-PURPOSE  The atlas: an offline, linked explorer of everything the study found.
+PURPOSE  The atlas: an offline, linked explorer of everything the study found; what was required of the study.
 INPUTS   tables and small arrays of all analyses; frames and maps for the pictures.
 OUTPUTS  <results>/atlas/datasets/{dataset}/         pictures, and which labels each image holds
          <results>/atlas/models/{dataset}/{model}/   tables, masks and thumbnails of all units, comparisons
+         <results>/requirements.parquet              what was required, measured, and whether it holds
          <results>/atlas/index.html, atlas/study/    the page, and what its pages over all models load
 """
 
@@ -68,10 +69,38 @@ rule build_atlas_model:
         "../scripts/build_atlas_model.py"
 
 
+rule check_requirements:
+    input:
+        tables=required_tables,
+        run_config="<results>/run_config.yaml",
+        before=pack_before,
+    output:
+        table="<results>/requirements.parquet",
+    log:
+        "<logs>/check_requirements.log",
+    benchmark:
+        "<benchmarks>/check_requirements.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_of("check_requirements"),
+        requirements=study.config["requirements"]["list"],
+        files=lambda wildcards: required_by_each(),
+        tau=str(study.config["thresholds"]["tau"]),
+    script:
+        "../scripts/check_requirements.py"
+
+
 rule build_atlas:
     input:
         pages=atlas_pages,
         tables=atlas_tables,
+        requirements=requirements_table,
         run_record="<results>/run_record.json",
         run_config="<results>/run_config.yaml",
         preflight="<results>/preflight.json",

@@ -17,7 +17,14 @@ rule plot_dataset:
         examples=ancient("<results>/datasets/{dataset}/examples.h5"),
         dataset="<results>/datasets/{dataset}/dataset.json",
     output:
-        folder=directory("<results>/figures/datasets/{dataset}"),
+        folder=report(
+            directory("<results>/figures/datasets/{dataset}"),
+            patterns=["{figure}.png"],
+            caption="../report/datasets.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "{figure}"},
+        ),
     log:
         "<logs>/plot_dataset/{dataset}.log",
     benchmark:
@@ -47,7 +54,14 @@ rule plot_dissection:
         statistics=ancient(layers_of_model("<results>/statistics/{dataset}/{model}/{layer}.h5")),
         statistics_manifests=layers_of_model("<results>/statistics/{dataset}/{model}/{layer}.json"),
     output:
-        folder=directory("<results>/figures/dissection/{dataset}/{model}"),
+        folder=report(
+            directory("<results>/figures/dissection/{dataset}/{model}"),
+            patterns=["{figure}.png"],
+            caption="../report/dissection.rst",
+            category="Network dissection",
+            subcategory="{dataset}",
+            labels={"model": "{model}", "figure": "{figure}"},
+        ),
     log:
         "<logs>/plot_dissection/{dataset}/{model}.log",
     benchmark:
@@ -74,8 +88,20 @@ rule plot_detectors:
     input:
         summary="<results>/dissection/{dataset}/summary.parquet",
     output:
-        detectors=multiext("<results>/figures/dissection/{dataset}/detectors", *FIGURE_SUFFIXES),
-        twins=multiext("<results>/figures/dissection/{dataset}/twins", *FIGURE_SUFFIXES),
+        detectors=report(
+            multiext("<results>/figures/dissection/{dataset}/detectors", *FIGURE_SUFFIXES),
+            caption="../report/detectors.rst",
+            category="Network dissection",
+            subcategory="{dataset}",
+            labels={"model": "all", "figure": "detectors"},
+        ),
+        twins=report(
+            multiext("<results>/figures/dissection/{dataset}/twins", *FIGURE_SUFFIXES),
+            caption="../report/detectors.rst",
+            category="Network dissection",
+            subcategory="{dataset}",
+            labels={"model": "all", "figure": "twins"},
+        ),
     log:
         "<logs>/plot_detectors/{dataset}.log",
     benchmark:
@@ -100,8 +126,20 @@ rule plot_rotations:
         rotations=rotated_layers("rotation.parquet"),
         controls=rotated_layers("controls.parquet"),
     output:
-        figure=multiext("<results>/figures/axes/{dataset}/rotations", *FIGURE_SUFFIXES),
-        categories=multiext("<results>/figures/axes/{dataset}/rotation_categories", *FIGURE_SUFFIXES),
+        figure=report(
+            multiext("<results>/figures/axes/{dataset}/rotations", *FIGURE_SUFFIXES),
+            caption="../report/rotations.rst",
+            category="Axes",
+            subcategory="{dataset}",
+            labels={"model": "all", "figure": "rotations"},
+        ),
+        categories=report(
+            multiext("<results>/figures/axes/{dataset}/rotation_categories", *FIGURE_SUFFIXES),
+            caption="../report/rotations.rst",
+            category="Axes",
+            subcategory="{dataset}",
+            labels={"model": "all", "figure": "rotation_categories"},
+        ),
     log:
         "<logs>/plot_rotations/{dataset}.log",
     benchmark:
@@ -129,7 +167,14 @@ rule plot_robustness:
         examples=robustness_of_layers("examples.h5"),
         twin_summaries=robustness_of_twin("summary.parquet"),
     output:
-        folder=directory("<results>/figures/robustness/{dataset}/{model}"),
+        folder=report(
+            directory("<results>/figures/robustness/{dataset}/{model}"),
+            patterns=["{figure}.png"],
+            caption="../report/robustness.rst",
+            category="Robustness",
+            subcategory="{dataset}",
+            labels={"model": "{model}", "figure": "{figure}"},
+        ),
     log:
         "<logs>/plot_robustness/{dataset}/{model}.log",
     benchmark:

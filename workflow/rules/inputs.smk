@@ -5,6 +5,7 @@ OUTPUTS  none.
 """
 
 from conceptatlas.study_atlas import AtlasPlan, atlas_inputs
+from conceptatlas.study_requirements import required_files
 
 
 def group_of(wildcards):
@@ -554,3 +555,22 @@ def atlas_assets(wildcards):
     """Content of the scripts, styles and templates: Snakemake does not know them as code."""
     files = sorted(path for folder in ("assets", "templates") for path in (ATLAS_FILES / folder).rglob("*.*"))
     return [[str(path.relative_to(ATLAS_FILES)), fingerprint(path)] for path in files]
+
+
+def required_by_each():
+    """For every requirement, the tables it is read from."""
+    return [required_files(study, requirement) for requirement in study.config["requirements"]["list"]]
+
+
+def required_tables(wildcards):
+    return list(dict.fromkeys(f"<results>/{file['path']}" for files in required_by_each() for file in files))
+
+
+def pack_before(wildcards):
+    """The table of requirements of another study, if one is named."""
+    named = study.config["requirements"]["compare_with"]
+    return [local(named)] if named else []
+
+
+def requirements_table(wildcards):
+    return ["<results>/requirements.parquet"] if study.config["requirements"]["list"] else []

@@ -232,7 +232,14 @@ rule plot_net2vec:
         arithmetic=learned_by_model("arithmetic.parquet"),
         maps=learned_by_model("map.parquet"),
     output:
-        folder=directory("<results>/figures/net2vec/{dataset}/{model}"),
+        folder=report(
+            directory("<results>/figures/net2vec/{dataset}/{model}"),
+            patterns=["{figure}.png"],
+            caption="../report/net2vec.rst",
+            category="Net2Vec",
+            subcategory="{dataset}",
+            labels={"model": "{model}", "figure": "{figure}"},
+        ),
     log:
         "<logs>/plot_net2vec/{dataset}/{model}.log",
     benchmark:
@@ -263,7 +270,14 @@ rule plot_net2vec_models:
         distances="<results>/net2vec/{dataset}/distances.parquet",
         concept_distances="<results>/net2vec/{dataset}/concept_distances.parquet",
     output:
-        folder=directory("<results>/figures/net2vec/{dataset}/models"),
+        folder=report(
+            directory("<results>/figures/net2vec/{dataset}/models"),
+            patterns=["{figure}.png"],
+            caption="../report/net2vec_models.rst",
+            category="Net2Vec",
+            subcategory="{dataset}",
+            labels={"model": "all", "figure": "{figure}"},
+        ),
     log:
         "<logs>/plot_net2vec_models/{dataset}.log",
     benchmark:

@@ -80,7 +80,14 @@ rule plot_principal_directions:
         loadings=principal_of_model("loadings.h5"),
         galleries=principal_of_model("principal_gallery.h5"),
     output:
-        folder=directory("<results>/figures/axes/{dataset}/{model}/principal"),
+        folder=report(
+            directory("<results>/figures/axes/{dataset}/{model}/principal"),
+            patterns=["{figure}.png"],
+            caption="../report/principal.rst",
+            category="Axes",
+            subcategory="{dataset}",
+            labels={"model": "{model}", "figure": "{figure}"},
+        ),
     log:
         "<logs>/plot_principal_directions/{dataset}/{model}.log",
     benchmark:

@@ -246,7 +246,14 @@ rule plot_similarity:
         matrices=f"{PAIRS}_matrices.h5",
         responses=responses_of,
     output:
-        folder=directory("<results>/figures/similarity/{dataset}/{model}"),
+        folder=report(
+            directory("<results>/figures/similarity/{dataset}/{model}"),
+            patterns=["{figure}.png"],
+            caption="../report/similarity.rst",
+            category="Similarity",
+            subcategory="{dataset}",
+            labels={"model": "{model}", "figure": "{figure}"},
+        ),
     log:
         "<logs>/plot_similarity/{dataset}/{model}.log",
     benchmark:
@@ -283,7 +290,14 @@ rule plot_similarity_models:
         summary="<results>/similarity/{dataset}/summary.parquet",
         reports=reports_of_dataset,
     output:
-        folder=directory("<results>/figures/similarity/{dataset}/models"),
+        folder=report(
+            directory("<results>/figures/similarity/{dataset}/models"),
+            patterns=["{figure}.png"],
+            caption="../report/similarity_models.rst",
+            category="Similarity",
+            subcategory="{dataset}",
+            labels={"model": "all", "figure": "{figure}"},
+        ),
     log:
         "<logs>/plot_similarity_models/{dataset}.log",
     benchmark:
@@ -348,7 +362,14 @@ rule plot_compared_datasets:
         matrices=f"{ACROSS}_matrices.h5",
         examples=crossed_files(f"{COMPARED}/discovered_examples.h5"),
     output:
-        folder=directory("<results>/figures/similarity/across/{model}"),
+        folder=report(
+            directory("<results>/figures/similarity/across/{model}"),
+            patterns=["{figure}.png"],
+            caption="../report/similarity_across.rst",
+            category="Similarity",
+            subcategory="between data sets",
+            labels={"model": "{model}", "figure": "{figure}"},
+        ),
     log:
         "<logs>/plot_compared_datasets/{model}.log",
     benchmark:

@@ -6,6 +6,10 @@ OUTPUTS  <results>/preflight.json    images, bytes, jobs, memory, time per stage
          <results>/run_record.json   versions, commit, digest of the config, time per rule
 """
 
+
+report: "../report/workflow.rst"
+
+
 # Targets: `snakemake datasets`, `snakemake activations`, ... ------------------------------------------------------
 
 

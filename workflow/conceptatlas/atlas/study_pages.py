@@ -17,6 +17,7 @@ from conceptatlas.atlas.encoding import script_table, write_script
 from conceptatlas.atlas.image_pages import write_firing
 from conceptatlas.atlas.methods import METHODS
 from conceptatlas.atlas.model_pages import CHUNK as UNITS_IN_CHUNK
+from conceptatlas.atlas.requirements import write_requirements
 from conceptatlas.atlas.run_pages import write_record
 from conceptatlas.atlas.sections.index import SECTIONS
 from conceptatlas.atlas.warnings_of_study import study_warnings
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 SCRIPTS = (
     "core", "data", "element", "number", "charts", "heatmap", "picture", "grid",
     "views/study", "views/dataset", "views/model", "views/layer", "views/unit", "views/concept", "views/compare",
-    "views/image", "views/method", "views/record", "views/table", "views/search",
+    "views/image", "views/method", "views/record", "views/table", "views/search", "views/requirements",
 )  # fmt: skip
 """Files of ``assets/`` in the order in which the page loads them; sections follow, ``start`` is last."""
 HEAVY = ("labels", "iou", "words", "tops", "values")
@@ -58,8 +59,11 @@ def build_study(home: str | Path, *, root: str | Path, plan: dict[str, Any]) -> 
     write_script(home, "study/definitions", _definitions(root, plan))
     write_script(home, "study/methods", {"methods": METHODS, "config": plan["config"]})
     write_record(home, root, plan, facts)
+    if plan["requirements"]:
+        write_requirements(home, root, plan["requirements"])
     overview = {
         "study": plan["study"],
+        "requirements": bool(plan["requirements"]),
         "datasets": [
             {"dataset": name, "embedded": dataset["embed_images"], "tables": sorted(dataset["files"])}
             | {key: abouts[name][key] for key in ("n_images", "n_valid", "n_concepts", "mask_size", "format")}

@@ -25,9 +25,9 @@ function linkTo(href, ...children) {
 }
 
 /* rows: {text, href, value, low, high, chance, category, tip}. A dot a row, its interval, and chance as a small mark. */
-Atlas.dots = function (title, rows, { unit = "", from = 0, to = null, width = 640, labels = 190 } = {}) {
+Atlas.dots = function (title, rows, { unit = "", from = 0, to = null, width = 640, labels = 190, threshold = null } = {}) {
   const line = 22, top = 8, bottom = 40, height = top + rows.length * line + bottom, right = 24;
-  const largest = Math.max(...rows.flatMap((r) => [r.value, r.high, r.chance]).filter((v) => v != null), from + 1e-9);
+  const largest = Math.max(...rows.flatMap((r) => [r.value, r.high, r.chance, threshold]).filter((v) => v != null), from + 1e-9);
   const smallest = Math.min(from, ...rows.flatMap((r) => [r.value, r.low]).filter((v) => v != null));
   const ticks = Atlas.ticks(smallest, to ?? largest);
   const end = Math.max(to ?? largest, ticks[ticks.length - 1]);
@@ -44,6 +44,7 @@ Atlas.dots = function (title, rows, { unit = "", from = 0, to = null, width = 64
     parts.push(linkTo(row.href, h("text", { class: "name", x: labels - 10, y: y + 4, "text-anchor": "end" }, Atlas.short(row.text, 28)),
       mark.filter(Boolean), h("rect", { class: "hit", x: 0, y: y - line / 2, width, height: line, data: { tip } })));
   });
+  if (threshold != null) parts.unshift(h("line", { class: "threshold", x1: x(threshold), x2: x(threshold), y1: top, y2: height - bottom }));
   parts.push(h("text", { class: "axis", x: labels + (width - labels - right) / 2, y: height - 6, "text-anchor": "middle" }, unit));
   return Atlas.chart(width, height, title, parts);
 };
