@@ -315,7 +315,9 @@ def response_runtime(wildcards):
 
 
 def bytes_of_vocabulary(wildcards):
-    """Bytes of the text of a vocabulary; 0 on machines that cannot open it."""
+    """Bytes of the text of a vocabulary; 0 on machines that cannot open it, and for a data set's own names."""
+    if wildcards.vocabulary not in study.vocabularies:
+        return 0
     try:
         files = text_files(expand_row(study.vocabularies[wildcards.vocabulary]))
         return sum(file.stat().st_size for file in files)
@@ -347,8 +349,9 @@ def encode_images_runtime(wildcards):
 
 def encode_vocabulary_runtime(wildcards):
     """Minutes of one part."""
-    row = study.vocabularies[wildcards.vocabulary]
+    row = vocabulary_row(wildcards)
     n_captions = costs_encoders.captions_in(bytes_of_vocabulary(wildcards)) / row["shards"]
+    n_captions = max(n_captions, costs.MOST_CONCEPTS)
     source = "none" if row["vectors"] else study.encoders[wildcards.encoder]["source"]
     seconds = costs_encoders.captions_s(n_captions, source)
     return 5 + int(3 * seconds / study.config["extraction"]["inference_threads"] / 60)

@@ -60,7 +60,7 @@ def brought_encoder(wildcards):
 
 def brought_vectors(wildcards):
     """The same for the precomputed vectors of a vocabulary."""
-    named = OUTSIDE_HERE and vector_files(study.vocabularies[wildcards.vocabulary])
+    named = OUTSIDE_HERE and vector_files(vocabulary_row(wildcards))
     return [OUTSIDE.format(sheet="vocabularies", row=wildcards.vocabulary)] if named else []
 
 
