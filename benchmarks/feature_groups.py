@@ -60,7 +60,7 @@ def brute_force(sets: Array, min_images: int) -> set[tuple[int, ...]]:
 
 
 def bit_pairs(sets: Array, min_images: int) -> int:
-    return int(_count_pairs(feature_bits(sets), min_images))
+    return int(_count_pairs(feature_bits(np.ascontiguousarray(sets.T)), min_images))
 
 
 def least(function: Callable[[], Any]) -> tuple[float, Any]:

@@ -81,7 +81,7 @@ def test_pairs_are_the_same_by_sparse_product_and_by_bits(share, monkeypatch):
     found = []
     for worth in (0, np.inf):  # never, always
         monkeypatch.setattr(grouping, "SPARSE_WORTH", worth)
-        found.append(grouping.frequent_pairs(sets, 2).tolist())
+        found.append(grouping.frequent_pairs(np.ascontiguousarray(sets.T), 2).tolist())
     assert found[0] == found[1]
     assert found[0] == sorted(found[0])
 
@@ -133,7 +133,7 @@ def test_chosen_groups_keep_their_members():
 
 def test_bits_hold_every_image_once():
     sets = sparse_sets(77, 3, 0.5)
-    bits = feature_bits(sets)
+    bits = feature_bits(np.ascontiguousarray(sets.T))
     counts = [sum(int(word).bit_count() for word in row) for row in bits]
     assert counts == sets.sum(axis=0).tolist()
 
