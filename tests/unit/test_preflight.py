@@ -78,6 +78,7 @@ def inputs(**changes: Any) -> dict[str, Any]:
         "axes": {"datasets": None, "models": None, "layers": None, "n_rotations": 2, "alphas": [0, 1]},
         "net2vec": NET2VEC,
         "similarity": SIMILARITY,
+        "falcon": {"datasets": []},
         "dask": {"workers": 1},
         "preflight": {"refuse": True, "disk_gb": None, "mem_gb": None, "cores": None, "max_hours": None},
     }

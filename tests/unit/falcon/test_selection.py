@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from conceptatlas.falcon import grouping
 from conceptatlas.falcon.grouping import choose_groups, common_groups, feature_bits, identical_groups
 from conceptatlas.falcon.low_images import low_images
 from conceptatlas.falcon.selection import high_images, normalise_rows
@@ -74,6 +75,17 @@ def test_common_groups_are_those_of_the_slow_twin(share, min_images, max_size):
     assert [(group.features, group.images.tolist()) for group in found] == slow_common(sets, min_images, max_size)
 
 
+@pytest.mark.parametrize("share", [0.001, 0.05, 0.5])
+def test_pairs_are_the_same_by_sparse_product_and_by_bits(share, monkeypatch):
+    sets = sparse_sets(1000, 30, share)
+    found = []
+    for worth in (0, np.inf):  # never, always
+        monkeypatch.setattr(grouping, "SPARSE_WORTH", worth)
+        found.append(grouping.frequent_pairs(np.ascontiguousarray(sets.T), 2).tolist())
+    assert found[0] == found[1]
+    assert found[0] == sorted(found[0])
+
+
 def test_groups_do_not_depend_on_the_order_of_images():
     sets = sparse_sets(200, 12, 0.3)
     order = np.random.default_rng(1).permutation(200)
@@ -121,7 +133,7 @@ def test_chosen_groups_keep_their_members():
 
 def test_bits_hold_every_image_once():
     sets = sparse_sets(77, 3, 0.5)
-    bits = feature_bits(sets)
+    bits = feature_bits(np.ascontiguousarray(sets.T))
     counts = [sum(int(word).bit_count() for word in row) for row in bits]
     assert counts == sets.sum(axis=0).tolist()
 

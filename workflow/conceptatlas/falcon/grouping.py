@@ -3,7 +3,7 @@
 Two definitions. The published code: images with the *same* set of features above alpha form a group. Beside it all
 single features, pairs and triples with more than so many common images, found as frequent item sets (Apriori, Agrawal
 and Srikant 1994): a triple is looked at only if its three pairs qualify, so what cannot qualify is never counted. Image
-sets are bits, 64 images a word.
+sets are bits, 64 images a word; pairs are counted by a sparse product where few features are high in an image.
 """
 
 from __future__ import annotations
@@ -12,10 +12,15 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from scipy import sparse
 
 from conceptatlas.masks.bitmask import popcount
 
 Array = np.ndarray[Any, Any]
+
+
+SPARSE_WORTH = 0.2
+"""Words of 64 images ANDed and counted in the time of one addition of the sparse product."""
 
 
 class Group(NamedTuple):
@@ -61,17 +66,17 @@ def common_groups(sets: Array, *, min_images: int, max_size: int = 3) -> list[Gr
     """
     if max_size not in (1, 2, 3):
         raise ValueError(f"groups of up to {max_size} features; expected 1, 2 or 3")
-    counts = sets.sum(axis=0)
-    singles = np.flatnonzero(counts > min_images).astype(np.int64)
+    columns = np.ascontiguousarray(sets.T)
+    singles = np.flatnonzero(np.count_nonzero(columns, axis=1) > min_images).astype(np.int64)
     found: list[tuple[int, ...]] = [(int(k),) for k in singles]
     if max_size > 1 and len(singles) > 1:
-        bits = feature_bits(sets[:, singles])
-        pairs = frequent_pairs(bits, min_images)
+        kept = columns if len(singles) == len(columns) else columns[singles]
+        pairs = frequent_pairs(kept, min_images)
         found += [tuple(int(k) for k in singles[pair]) for pair in pairs]
         if max_size > 2 and len(pairs) > 2:  # a triple needs three pairs
-            triples = frequent_triples(bits, pairs, min_images)
+            triples = frequent_triples(feature_bits(kept), pairs, min_images)
             found += [tuple(int(k) for k in singles[triple]) for triple in triples]
-    groups = [Group(one, np.flatnonzero(sets[:, list(one)].all(axis=1)).astype(np.int64)) for one in found]
+    groups = [Group(one, np.flatnonzero(columns[list(one)].all(axis=0)).astype(np.int64)) for one in found]
     return sorted(groups, key=_order)
 
 
@@ -90,18 +95,31 @@ def choose_groups(groups: list[Group], *, max_groups: int = 0, max_singles: int 
     return [groups[i] for i in sorted({*several, *singles[:room]})]
 
 
-def feature_bits(sets: Array) -> Array:
-    """The images of each feature as bits: uint64 (feature, word), 64 images a word."""
-    n_images, n_features = sets.shape
-    padded = np.zeros((n_features, -(-n_images // 64) * 64), dtype=bool)
-    padded[:, :n_images] = sets.T
-    return np.packbits(padded, axis=1, bitorder="little").view(np.uint64)
+def feature_bits(columns: Array) -> Array:
+    """The images of each feature as bits: uint64 (feature, word), 64 images a word. columns : bool (feature, image)."""
+    n_features, n_images = columns.shape
+    packed = np.zeros((n_features, 8 * -(-n_images // 64)), dtype=np.uint8)
+    packed[:, : -(-n_images // 8)] = np.packbits(columns, axis=1, bitorder="little")
+    return packed.view(np.uint64)
 
 
-def frequent_pairs(bits: Array, min_images: int) -> Array:
-    """Pairs of rows with more than `min_images` common bits: int64 (pair, 2), ascending."""
-    n = _count_pairs(bits, min_images)
-    pairs = np.empty((n, 2), dtype=np.int64)
+def frequent_pairs(columns: Array, min_images: int) -> Array:
+    """Pairs of features with more than `min_images` common images: int64 (pair, 2), ascending.
+
+    columns : bool (feature, image). Where images are high in few features a product of sparse matrices counts them (its
+    work is the sum of squares of features an image), otherwise bits, 64 images at a time.
+    """
+    n_features, n_images = columns.shape
+    feature, image = np.divmod(np.flatnonzero(columns), n_images)
+    if (np.bincount(image) ** 2).sum() < SPARSE_WORTH * n_features**2 / 2 * n_images / 64:
+        ones = np.ones(len(image), dtype=np.int32)
+        rows = sparse.csr_matrix((ones, (feature, image)), shape=columns.shape)
+        common = sparse.triu(rows @ rows.T, k=1).tocoo()
+        kept = common.data > min_images
+        pairs = np.stack([common.row[kept], common.col[kept]], axis=1).astype(np.int64)
+        return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    bits = feature_bits(columns)
+    pairs = np.empty((_count_pairs(bits, min_images), 2), dtype=np.int64)
     _list_pairs(bits, min_images, pairs)
     return pairs
 
