@@ -24,6 +24,7 @@ SECTION: dict[str, Any] = {
     "n_permutations": 3,
     "n_bootstrap": 10,
     "clusters": {"n_repeats": 2, "n_examples": 5, "n_inits": 1},
+    "tuning": {"n_seeds": 0},
     "counterfactuals": {"n_images": 1, "n_inits": 1, "steps": 30, "learning_rate": 0.05},
 }
 LINK = {"link_spaces": 1, "find_counterfactuals": 1, "plot_link": 1, "linking": 1}

@@ -28,7 +28,7 @@ def linking_stage(config: Mapping[str, Any], models: Sequence[Row], generators: 
     for generator in made:
         for model in asked:
             size, source = int(model["input_size"] or 224), generator["source"]
-            jobs += section["parts"] + 2 + searched
+            jobs += section["parts"] + 2 + searched * (1 + bool(section["tuning"]["n_seeds"]))
             images += 2 * linking.n_pairs(section)
             seconds += linking.pairs_s(section, source, size) + linking.link_s(section, source, size)
             seconds += linking.counterfactual_s(section, source, size) if searched else 0

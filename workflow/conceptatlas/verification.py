@@ -23,7 +23,7 @@ from conceptatlas.progress import progress
 logger = logging.getLogger(__name__)
 
 STORES = ("activations", "counted", "scored", "statistics", "perturbed")
-FOLDERS = ("datasets", *STORES)
+FOLDERS = ("datasets", "linking", *STORES)
 _READ_BYTES = 2**26
 
 

@@ -6,6 +6,7 @@ OUTPUTS  <results>/linking/{generator}/{model}/
            link.h5, .json, .parquet                     linear map r -> w; how it was chosen; what held-out pairs say
            classes.parquet, cycled.h5                   how many pairs each class has; pictures through the circle
            counterfactuals.parquet, _rates.parquet, .h5 searches, success by pair of classes, pictures on the way
+           trajectories.parquet                         what changes on the way, label by label
          <results>/figures/linking/{generator}/{model}/
 """
 
@@ -120,12 +121,45 @@ rule find_counterfactuals:
         "../scripts/find_counterfactuals.py"
 
 
+rule measure_trajectories:
+    input:
+        trajectories=f"{LINKED}/counterfactuals.h5",
+        rows=f"{LINKED}/counterfactuals.parquet",
+        head=head_of_generator,
+        generator_weights=brought_generator,
+    output:
+        table=f"{LINKED}/trajectories.parquet",
+    log:
+        "<logs>/measure_trajectories/{generator}/{model}.log",
+    benchmark:
+        "<benchmarks>/measure_trajectories/{generator}/{model}.tsv"
+    retries: RETRIES
+    conda:
+        "../../envs/gpu.yaml"
+    threads: study.config["extraction"]["inference_threads"]
+    resources:
+        **gpu_resources(),
+        mem_mb=grow(making_mem_mb),
+        runtime=grow(20),
+    params:
+        code=code_of("measure_trajectories", also=generator_modules),
+        generator=generator_row,
+        content=generator_content,
+        model=lambda wildcards: wildcards.model,
+        quantification=pick(QUANTIFICATION, but=("head", "motion")),
+        functions=quantifying_content,
+        run=pick(RUN_OPTIONS, ("device", "threads")),
+    script:
+        "../scripts/measure_trajectories.py"
+
+
 rule plot_link:
     input:
         table=f"{LINKED}/link.parquet",
         record=f"{LINKED}/link.json",
         cycled=f"{LINKED}/cycled.h5",
         counterfactuals=counterfactual_files,
+        changes=trajectory_table,
     output:
         folder=directory("<results>/figures/linking/{generator}/{model}/link"),
     log:

@@ -106,6 +106,22 @@ def counterfactual_files(wildcards):
     return [f"{folder}/{name}" for name in names] if is_searched() else []
 
 
+def is_measured():
+    """Whether pictures are measured: with the tuning, which needs labels of the generator's pictures."""
+    return bool(study.config["linking"]["tuning"]["n_seeds"]) and is_searched()
+
+
+def trajectory_table(wildcards):
+    """What changes on the way to another class, where pictures are measured."""
+    folder = f"<results>/linking/{wildcards.generator}/{wildcards.model}"
+    return [f"{folder}/trajectories.parquet"] if is_measured() else []
+
+
+def generator_modules(wildcards):
+    """The module that loads the generator."""
+    return [generator_module(generator_row(wildcards))]
+
+
 def linked_modules(wildcards):
     """The modules that load the generator and the encoder: code that a job depends on beside the classifier's source."""
     encoder = encoder_row(wildcards)
@@ -118,6 +134,7 @@ def linked_modules(wildcards):
 
 def linking_tables(wildcards):
     names = ["link.parquet", *(["counterfactuals.parquet"] if is_searched() else [])]
+    names += ["trajectories.parquet"] if is_measured() else []
     return [f"<results>/linking/{generator}/{model}/{name}" for generator, model in study.linked() for name in names]
 
 

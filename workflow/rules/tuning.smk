@@ -35,7 +35,7 @@ rule learn_head:
         mem_mb=grow(head_mem_mb),
         runtime=grow(30),
     params:
-        code=code_of("learn_head", also=head_modules),
+        code=code_of("learn_head", also=generator_modules),
         generator=generator_row,
         content=generator_content,
         labels=labels_content,

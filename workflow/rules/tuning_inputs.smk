@@ -34,11 +34,6 @@ def head_table(wildcards):
     return [path.replace("head.h5", "head.parquet") for path in head_of_generator(wildcards)]
 
 
-def head_modules(wildcards):
-    """The module that loads the generator."""
-    return [generator_module(generator_row(wildcards))]
-
-
 def labels_content(wildcards):
     """The file of labelled samples that a head is trained on, where it is one."""
     named = QUANTIFICATION["head"]["labels"]

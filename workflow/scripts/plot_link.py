@@ -10,6 +10,7 @@ def main() -> None:
             **{name: snakemake.input[name] for name in ("table", "record", "cycled")},
             **{name: snakemake.params[name] for name in ("generator", "model", "options")},
             counterfactuals=list(snakemake.input.counterfactuals),
+            changes=next(iter(snakemake.input.changes), None),
             folder=snakemake.output.folder,
         )
 

@@ -31,11 +31,13 @@ class Synthesis(nn.Module):
     def __init__(self):
         super().__init__()
         self.use_fp16 = True
-        self.paint = nn.Linear(5, 3 * 16 * 16)
+        self.input = nn.Linear(5, 4 * 4 * 4)
+        self.L0 = nn.ConvTranspose2d(4, 6, 2, stride=2)
+        self.L1 = nn.ConvTranspose2d(6, 3, 2, stride=2)
     def forward(self, ws, noise_mode="random"):
         assert noise_mode == "none" and not self.use_fp16 and bias_act._init() is False
         assert ws.shape[1] == 4
-        return torch.tanh(self.paint(ws.mean(1))).reshape(-1, 3, 16, 16)
+        return torch.tanh(self.L1(self.L0(self.input(ws.mean(1)).reshape(-1, 4, 4, 4))))
 
 class G(nn.Module):
     z_dim, c_dim, w_dim, img_resolution = 6, 3, 5, 16
@@ -90,6 +92,7 @@ def test_it_draws_and_paints(pickled):
     picture.sum().backward()
     assert picture.shape == (3, 3, 16, 16)
     assert float(variable.grad.abs().sum()) > 0
+    assert [tuple(maps.shape) for maps in made.features(w)] == [(3, 3, 16, 16)]  # every second layer
 
 
 def test_options_that_make_other_pictures_change_the_digest(pickled):

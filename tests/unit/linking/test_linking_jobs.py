@@ -148,8 +148,8 @@ def test_figures_are_drawn_and_listed(run, tmp_path):
         folder = tmp_path / str(len(counterfactuals))
         plot_link(
             generator="stripes", model="halves", table=run / "link.parquet", record=run / "link.json",
-            cycled=run / "cycled.h5", counterfactuals=counterfactuals, options={"dpi": 50, "formats": ["png"]},
-            folder=folder,
+            cycled=run / "cycled.h5", counterfactuals=counterfactuals, changes=None,
+            options={"dpi": 50, "formats": ["png"]}, folder=folder,
         )  # fmt: skip
         listed = json.loads((folder / "figures.json").read_text())["figures"]
         assert [entry["figure"] for entry in listed][:2] == ["link_quality", "cycled_pictures"]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from conceptatlas.files import array_digest
 from conceptatlas.linking.link_tables import class_frame
 from conceptatlas.linking.pair_file import Pairs, check_part, read_manifests
 from conceptatlas.linking.pairs import asked_slots, fill, sample_pairs
@@ -137,6 +138,13 @@ def test_a_damaged_part_is_set_aside(tmp_path):
     with pytest.raises(ValueError, match="is damaged"):
         check_part(files[0], manifests[0])
     assert not manifests[0].exists()
+
+
+def test_digests_are_those_of_whole_arrays(tmp_path):
+    files, manifests = drawn(tmp_path, 1)
+    with h5py.File(files[0]) as store:
+        for name, digest in json.loads(manifests[0].read_text())["arrays"].items():
+            assert digest == array_digest(store[name][:])
 
 
 def test_parts_of_other_generators_are_refused(tmp_path):

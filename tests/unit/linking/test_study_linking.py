@@ -41,14 +41,17 @@ def test_off_unless_generators_are_named(tmp_path):
 
 def test_all_that_can_be_linked(tmp_path):
     """Random twins and detectors are left out where no model is named."""
-    read = study(tmp_path, {"generators": None})
+    read = study(tmp_path, {"generators": None, "tuning": {"n_seeds": 0}})
     assert read.linked() == [("decoder", "plain"), ("mine", "plain"), ("gan", "plain")]
     [stage] = linking_stage(read.config, list(read.models.values()), list(read.generators.values()))
     assert stage.jobs == 3 * 4
     assert stage.seconds > 1000
-    off = study(tmp_path, {"generators": ["mine"], "counterfactuals": {"pairs": []}})
+    off = study(tmp_path, {"generators": ["mine"], "counterfactuals": {"pairs": []}, "tuning": {"n_seeds": 0}})
     [stage] = linking_stage(off.config, list(off.models.values()), list(off.generators.values()))
     assert stage.jobs == 3
+    measured = study(tmp_path, {"generators": ["decoder"]})
+    stages = linking_stage(measured.config, list(measured.models.values()), list(measured.generators.values()))
+    assert stages[0].jobs == 5
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from conceptatlas.figures.drawn import Drawn, write_figures
 from conceptatlas.figures.link_pictures import cycled_pictures
 from conceptatlas.figures.link_quality import link_quality
 from conceptatlas.figures.style import plain
+from conceptatlas.figures.trajectory_changes import trajectory_changes
 from conceptatlas.files import read_json
 from conceptatlas.tables import read_table
 
@@ -23,6 +24,7 @@ SHOWS = {
     "cycled_pictures": "held-out pictures above their copies through classifier, link and generator",
     "success_matrix": "success and length of counterfactuals by pair of classes",
     "trajectories": "generated pictures on the way from one class to another, with logits",
+    "trajectory_changes": "areas of the labels that change most on the way from one class to another",
 }
 
 
@@ -34,13 +36,14 @@ def plot_link(
     record: str | Path,
     cycled: str | Path,
     counterfactuals: Sequence[str],
+    changes: str | Path | None,
     options: Mapping[str, Any],
     folder: str | Path,
 ) -> None:
     """Draw everything about a link into a folder.
 
     table, record, cycled : link.parquet, link.json, cycled.h5. counterfactuals : table, rates and trajectories, or
-    none. options : config section `figures`.
+    none. changes : trajectories.parquet, or None. options : config section `figures`.
     """
     place = f"generator {plain(generator)}, classifier {plain(model)}"
     source = f"Pictures: made by generator {plain(generator)}."
@@ -57,5 +60,7 @@ def plot_link(
             yield Drawn("success_matrix", "", 1, success_matrix(rates, rows, place=place))
             found = read_trajectories(counterfactuals[2])
             yield Drawn("trajectories", "", 1, trajectories(found, rows, place=place, source=source))
+        if changes is not None:
+            yield Drawn("trajectory_changes", "", 1, trajectory_changes(read_table(changes), place=place))
 
     write_figures(figures(), folder, dataset="", model=model, shows=SHOWS, options=options)

@@ -52,11 +52,31 @@ class StyleGanXl:
 
     def generate(self, w: torch.Tensor) -> torch.Tensor:
         """float32 (n, w_dim) -> float32 (n, 3, size, size) in 0..1."""
-        rows = w[:, None, :].expand(-1, self._n_rows, -1)
-        pictures: torch.Tensor = self._net.synthesis(rows, noise_mode=self._options["noise"])
+        pictures = self._synthesis(w)
         if pictures.shape[1] == 1:
             pictures = pictures.expand(-1, 3, -1, -1)
         return ((pictures.float() + 1) / 2).clamp(0, 1)
+
+    def features(self, w: torch.Tensor) -> list[torch.Tensor]:
+        """Maps of every second layer of the synthesis, each float32 (n, channels, height, width), coarse to fine."""
+        maps: list[torch.Tensor] = []
+
+        def keep(_module: Any, _inputs: Any, output: Any) -> None:
+            tensors = [part for part in (output if isinstance(output, tuple) else (output,)) if part is not None]
+            maps.extend(part.float() for part in tensors[:1] if part.ndim == 4)
+
+        handles = [child.register_forward_hook(keep) for child in self._net.synthesis.children()]
+        try:
+            self._synthesis(w)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return maps[1::2] or maps
+
+    def _synthesis(self, w: torch.Tensor) -> torch.Tensor:
+        rows = w[:, None, :].expand(-1, self._n_rows, -1)
+        pictures: torch.Tensor = self._net.synthesis(rows, noise_mode=self._options["noise"])
+        return pictures
 
 
 def load(row: dict[str, Any], *, device: torch.device) -> StyleGanXl:

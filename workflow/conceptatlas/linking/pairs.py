@@ -18,10 +18,11 @@ import numpy as np
 import torch
 
 from conceptatlas.devices import lease_device
-from conceptatlas.files import array_digest, atomic_path, write_json
+from conceptatlas.files import atomic_path, write_json
 from conceptatlas.generators.generator import Generator, class_names
 from conceptatlas.generators.loaded import load_generator
 from conceptatlas.linking.classifier import Classifier, class_map, load_classifier
+from conceptatlas.linking.pair_file import dataset_digest
 from conceptatlas.linking.slots import Slots, slots_of
 from conceptatlas.models.arithmetic import exact_arithmetic
 from conceptatlas.progress import progress
@@ -66,7 +67,7 @@ def sample_pairs(
             store.attrs["classes"] = json.dumps(classifier.classes)
             fill(made, classifier, slots, own, arrays, batch=batch, device=leased)
         with h5py.File(pairs, "r") as store:
-            digests = {name: array_digest(store[name][:]) for name in store}
+            digests = {name: dataset_digest(store[name]) for name in store}
             counts = _counts(store, slots, own)
     write_json(
         manifest,
