@@ -65,6 +65,7 @@ def test_tables_find_what_each_unit_does(table):
     assert disc["x"].loc["centre_x", "mean"] == pytest.approx(24, abs=0.2)  # 12 pixels of 64, at 128
     assert abs(disc["x"].loc["area", "mean"]) < 0.03
     assert disc["scale"].loc["area", "mean"] == pytest.approx(np.exp(1.2) - 1, rel=0.05)
+    assert disc["scale"].loc["share", "mean"] > 0.05
     assert abs(disc["scale"].loc["centre_x", "mean"]) < 0.2
     assert disc["brightness"].loc["luminance", "mean"] == pytest.approx(0.4, abs=0.02)  # less at its soft edge
     assert disc["brightness"].loc["area", "mean"] == 0

@@ -35,6 +35,7 @@ def by_scikit_image(picture, mask):
     angle = np.degrees(region.orientation) if region.eccentricity >= 0.3 else np.nan
     return {
         "area": region.area,
+        "share": mask.mean(),
         "luminance": (picture[mask] @ weights).mean() / 255,
         "lightness": lightness,
         "green_red": green_red,
@@ -56,7 +57,7 @@ def test_one_pass_equals_scikit_image():
         for label in range(n_labels):
             mask = labels[i] == label
             if mask.sum() < 20:
-                assert np.isnan(values[i, label, 1:]).all()
+                assert np.isnan(values[i, label, 2:]).all()
                 assert column(values, "area")[i, label] == mask.sum()
                 continue
             slow = by_scikit_image(pictures[i], mask)
@@ -103,7 +104,7 @@ def test_small_labels_and_the_background_are_left_out():
     values = measure_labels(np.zeros((1, 64, 64, 3), dtype=np.uint8), labels, n_labels=4)
     assert np.isnan(values[0, 0]).all()
     assert values[0, 1, 0] == 19
-    assert np.isnan(values[0, 1, 1:]).all()
+    assert np.isnan(values[0, 1, 2:]).all()
     assert np.isfinite(values[0, 2]).all()
     assert values[0, 3, 0] == 0
 

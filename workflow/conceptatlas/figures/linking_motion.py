@@ -74,7 +74,8 @@ def motion_fields(shown: Sequence[Shown], *, place: str, source: str, moved_px: 
     note = (
         "Overlays: red is the unperturbed picture, cyan the other; grey where they agree. Alignment: affine map by "
         "matched points (RANSAC), refined by dense flow. Arrows: optical flow between the aligned pictures, the "
-        f"longest tenth, at least {LEAST_PX} px, drawn to scale. Moved: still more than {moved_px:g} px. {source}"
+        f"longest tenth, at least {LEAST_PX} px, drawn to scale, where the flow back undoes it. Moved: still more than "
+        f"{moved_px:g} px. {source}"
     )
     head(figure, title, note)
     return figure
@@ -93,6 +94,7 @@ def _words(each: Shown) -> str:
     lines += [
         f"remains {number(values['residual_mean'], digits=2)} px",
         f"(90 %: {number(values['residual_p90'], digits=2)} px)",
+        f"known {100 * values['share_known']:.0f} % of the picture",
         f"moved {100 * values['share_moved']:.0f} %" if np.isfinite(values["share_moved"]) else "moved –",
     ]
     return "\n".join(lines)

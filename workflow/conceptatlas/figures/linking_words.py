@@ -20,6 +20,7 @@ VERDICT_COLOURS = {
 }
 METRIC_WORDS = {
     "area": "area (relative)",
+    "share": "share of the picture",
     "luminance": "luminance (0 to 1)",
     "lightness": "lightness L*",
     "green_red": "green-red a*",
@@ -42,6 +43,8 @@ def change_words(change: float, metric: str, *, unit: bool = True) -> str:
         return "–"
     if metric == "area":
         return f"{100 * change:+.0f}" + (" %" if unit else "")
+    if metric == "share":
+        return f"{100 * change:+.1f}" + (" % of the picture" if unit else "")
     digits = 2 if metric in ("luminance", "eccentricity", "entropy") or metric not in METRICS else 1
     kind = METRICS[metric][1] if metric in METRICS else ""
     words = {"px": " px", "degrees": "°", "bits": " bits"}.get(kind, "") if unit else ""

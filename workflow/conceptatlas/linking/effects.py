@@ -43,8 +43,8 @@ class Effects(NamedTuple):
 class Sparsity(NamedTuple):
     """Label sparsity, each (group, unit, metric).
 
-    value : Hoyer's measure, NaN where undefined. null : its mean over sign flips. p : share of flips (with the vector
-    itself) that are as sparse. n_labels : labels with a mean change.
+    value : Hoyer's measure, NaN where undefined. null : its mean over sign flips, NaN for one starting point. p : share
+    of flips (with the vector itself) that are as sparse. n_labels : labels with a mean change.
     """
 
     value: Array
@@ -164,7 +164,8 @@ def sparsity(changes: Array, classes: Array, *, axial: Array, signs: Array) -> S
 def _sparsity(changes: Array, axial: Array, signs: Array) -> tuple[Array, Array, Array, Array]:
     value, n_labels = hoyer(mean_change(changes, axial))
     null, p = np.full(value.shape, np.nan), np.full(value.shape, np.nan)
-    for first in range(0, changes.shape[1] if len(signs) else 0, UNITS_AT_ONCE):
+    flippable = len(signs) and len(changes) > 1  # the sign of one alone changes no absolute value
+    for first in range(0, changes.shape[1] if flippable else 0, UNITS_AT_ONCE):
         part = slice(first, first + UNITS_AT_ONCE)
         flipped = hoyer(_flipped_means(changes[:, part], axial, signs))[0]
         defined = np.isfinite(flipped).any(axis=0) & np.isfinite(value[part])

@@ -56,14 +56,16 @@ class Pictures(NamedTuple):
 
 
 def choose_units(selective: pd.DataFrame, *, metric: str, n_shown: int) -> list[Chosen]:
-    """Units to show: the most selective one of every label, first by `metric`, then by the other metrics in turn, then
-    those of the next rank; no unit twice.
+    """Units to show: those whose mean change is certain (its interval excludes 0) before others; of these the most
+    selective one of every label, first by `metric`, then by the other metrics in turn, then those of the next rank; no
+    unit twice.
 
     selective : rows of one source of labels (see `tuning_columns.SELECTIVE`).
     """
     metrics = [metric, *(each for each in dict.fromkeys(selective["metric"]) if each != metric)]
-    order = selective.assign(_metric=[metrics.index(each) for each in selective["metric"]])
-    order = order.sort_values(["rank", "_metric", "label"], kind="stable")
+    uncertain = ~((selective["low"] > 0) | (selective["high"] < 0))
+    order = selective.assign(_metric=[metrics.index(each) for each in selective["metric"]], _uncertain=uncertain)
+    order = order.sort_values(["_uncertain", "rank", "_metric", "label"], kind="stable")
     chosen: dict[int, Chosen] = {}
     for row in order.itertuples():
         chosen.setdefault(int(row.unit), Chosen(int(row.unit), str(row.label), str(row.metric)))  # type: ignore[arg-type]

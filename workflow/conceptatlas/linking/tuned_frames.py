@@ -234,9 +234,12 @@ def selective_frame(
     frame["selectivity"] = np.where(total > 0, size / total.where(total > 0, 1), np.nan)
     by_cell = frame.groupby(["label", "metric"], sort=False)
     frame["q"] = by_cell["p"].transform(lambda p: benjamini_hochberg(p.to_numpy()))
+    # first what is certain, by the limit of the interval that is nearer to 0; then by the mean alone
+    certain = np.where(frame["low"] > 0, frame["low"], np.where(frame["high"] < 0, -frame["high"], 0.0))
+    frame["_certain"] = -(np.nan_to_num(certain) * frame["selectivity"])
     frame["_order"] = -(size * frame["selectivity"])
-    frame = frame.sort_values(["label", "metric", "_order", "unit"], kind="stable").dropna(subset=["_order"])
     frame = frame[frame["_order"] < 0]
+    frame = frame.sort_values(["label", "metric", "_certain", "_order", "unit"], kind="stable")
     frame["rank"] = frame.groupby(["label", "metric"], sort=False).cumcount() + 1
     frame = frame[frame["rank"] <= n_selective]
     frame["verdict"] = [verdicts.get(int(unit), "") for unit in frame["unit"]]

@@ -104,7 +104,7 @@ LABEL_PAIRS = [
 ]  # fmt: skip
 SELECTIVE = [
     *PLACE, SOURCE, LABEL, METRIC,
-    Column("rank", "from 1: by |mean change| times selectivity"),
+    Column("rank", "from 1: by selectivity times the limit of the interval nearer to 0, then times |mean change|"),
     UNIT,
     Column("mean", "mean signed change of the label, all classes"),
     Column("low", "lower limit of the mean"),

@@ -14,7 +14,7 @@ import numpy as np
 
 from conceptatlas.plugins import find_callable
 from conceptatlas.quantification.label_kernel import SUMS, disk_half_widths, label_sums, linear_light
-from conceptatlas.quantification.metric_names import ANGLE, AREA, METRICS
+from conceptatlas.quantification.metric_names import ANGLE, AREA, METRICS, SHARE
 from conceptatlas.sheets import expand_cell
 
 Array = np.ndarray[Any, Any]
@@ -33,7 +33,7 @@ def measure_labels(
     Parameters
     ----------
     pictures : uint8 (n, height, width, 3). labels : uint8 (n, height, width), values below n_labels.
-    min_area : of a label with fewer pixels only the area is told.
+    min_area : of a label with fewer pixels only the area and the share are told.
     entropy_radius : of the disk, pixels.
     first_label : labels below it are left out (0 takes the background, too).
 
@@ -54,10 +54,12 @@ def measure_labels(
     sums = np.zeros((len(pictures), n_labels, len(SUMS)))
     half = disk_half_widths(entropy_radius)
     label_sums(np.ascontiguousarray(pictures), np.ascontiguousarray(labels), first_label, _LIGHT, half, sums)
-    return _metrics(sums, min_area=max(min_area, 1), first_label=first_label)
+    return _metrics(
+        sums, n_pixels=labels[0].size if len(labels) else 1, min_area=max(min_area, 1), first_label=first_label
+    )
 
 
-def _metrics(sums: Array, *, min_area: int, first_label: int) -> Array:
+def _metrics(sums: Array, *, n_pixels: int, min_area: int, first_label: int) -> Array:
     """Means and shape from the sums of `label_kernel`."""
     area, luminance, lightness, green_red, blue_yellow, entropy, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -68,9 +70,9 @@ def _metrics(sums: Array, *, min_area: int, first_label: int) -> Array:
         angle = np.degrees(0.5 * np.arctan2(2 * xy, yy - xx))
         angle[eccentricity < MIN_ECCENTRICITY] = np.nan
         means = [each / area for each in (luminance, lightness, green_red, blue_yellow, x, y, entropy)]
-    values = np.stack([area, *means, eccentricity, angle], axis=-1)
+    values = np.stack([area, area / n_pixels, *means, eccentricity, angle], axis=-1)
     small = area < min_area
-    values[..., 1:][small] = np.nan
+    values[..., 2:][small] = np.nan
     values[:, :first_label] = np.nan
     return values
 
@@ -89,8 +91,8 @@ def changes(values: Array, *, metrics: list[str], min_area: int = 20) -> Array:
     """Signed change of every metric from the first picture to the last of a series.
 
     Of the area it is relative, (A_last - A_first) / A_first, 1 where A_first = 0, for labels of at least `min_area`
-    pixels on average over the pictures given; of the angle the shorter way round; of everything else the difference,
-    for labels of at least `min_area` pixels in both pictures.
+    pixels on average over the pictures given (for the same labels the difference of the share is told); of the angle
+    the shorter way round; of everything else the difference, for labels of at least `min_area` pixels in both.
 
     values : (..., step, label, metric), steps in order. metrics : names along the last axis.
 
@@ -105,6 +107,9 @@ def changes(values: Array, *, metrics: list[str], min_area: int = 20) -> Array:
             change[..., position] = wrap(change[..., position])
         elif name == AREA:
             change[..., position] = _relative(values[..., position], min_area)
+    if AREA in metrics and SHARE in metrics:
+        unknown = np.isnan(change[..., metrics.index(AREA)])
+        change[..., metrics.index(SHARE)][unknown] = np.nan
     return change
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 METRICS = {
     "area": ("number of pixels of the label", "px"),
+    "share": ("share of the picture's pixels that are the label's", ""),
     "luminance": ("mean of .299 R + .587 G + .114 B, 0 to 1", ""),
     "lightness": ("mean L* of CIE L*a*b* (D65), 0 to 100", ""),
     "green_red": ("mean a* of CIE L*a*b*: green below 0, red above", ""),
@@ -17,4 +18,6 @@ METRICS = {
 """What is measured of a label -> its definition and unit."""
 ANGLE = "angle"
 """The axial metric: 90 and -90 degrees are the same."""
-AREA = "area"
+AREA, SHARE = "area", "share"
+"""Metrics that are told of small labels, too: the relative change of the first grows without bound where a label
+appears, the difference of the second does not."""

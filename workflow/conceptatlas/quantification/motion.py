@@ -32,6 +32,8 @@ MAX_DENSE = 2000
 """Dense matches taken at most, spread evenly."""
 BORDER = 4
 """Pixels from the edge that refine nothing."""
+UNDONE_PX, UNDONE_SHARE = 0.5, 0.05
+"""Flow is known where the flow back leads to within this many pixels, and this share of its length, of its start."""
 FLOW_SIDE = 128
 """Smaller pictures are enlarged to at least this side before the dense match."""
 MOTIONS = {
@@ -40,9 +42,10 @@ MOTIONS = {
     "rotation": ("rotation, clockwise as the picture is seen", "degrees"),
     "log_scale": ("natural logarithm of the scale, the square root of the map's determinant", ""),
     "shear": ("shear: cosine of the angle between the mapped axes", ""),
+    "share_known": ("share of the picture in which motion is known: the flow back leads to where it came from", ""),
     "residual_mean": ("mean length of what motion remains after the alignment", "px"),
     "residual_p90": ("90 % quantile of the length of what motion remains after the alignment", "px"),
-    "share_moved": ("share of the picture that still moves by more than moved_px after the alignment", ""),
+    "share_moved": ("share of where motion is known that still moves by more than moved_px after the alignment", ""),
 }
 """Numbers of a motion -> what each means, and its unit."""
 SIGNED = ("translation_x", "translation_y", "rotation", "log_scale", "shear")
@@ -57,7 +60,8 @@ class Motion:
     reason : why there is no map; empty where there is one.
     n_matches, n_inliers : matches, and those that agree with the map.
     aligned : uint8 (height, width, 3), the perturbed picture moved back onto the original.
-    inside : bool (height, width), where the aligned picture shows something of the perturbed one.
+    inside : bool (height, width), where motion is known: the aligned picture shows something of the perturbed one, and
+        the flow from it back to the original undoes the flow (flat surfaces and what appears or vanishes have none).
     flow : float32 (height, width, 2), x and y of the motion that remains, in pixels of the original.
     values : each of `MOTIONS`.
     """
@@ -93,10 +97,12 @@ def measure_motion(original: Array, perturbed: Array, *, matcher: Matcher, moved
     if not reason:
         affine = refine(original, perturbed, affine)
     aligned, inside = align(perturbed, affine)
-    flow = residual_flow(original, aligned)
+    flow, agrees = checked_flow(original, aligned)
+    inside &= agrees
     length = np.hypot(flow[..., 0], flow[..., 1])[inside]
     values = affine_values(affine, original.shape[:2])
     there = len(length) > 0
+    values["share_known"] = float(inside.mean())
     values["residual_mean"] = float(length.mean()) if there else np.nan
     values["residual_p90"] = float(np.quantile(length, 0.9)) if there else np.nan
     values["share_moved"] = float((length > moved_px).mean()) if there else np.nan
@@ -173,6 +179,17 @@ def align(perturbed: Array, affine: Array) -> tuple[Array, Array]:
     slack = 0.5  # half a pixel beyond the last centre is still that pixel
     inside = (at_x >= -slack) & (at_x <= width - 1 + slack) & (at_y >= -slack) & (at_y <= height - 1 + slack)
     return aligned, inside
+
+
+def checked_flow(original: Array, aligned: Array) -> tuple[Array, Array]:
+    """Flow from the original to the aligned picture, and where the flow back undoes it: bool (height, width)."""
+    import cv2
+
+    flow, back = residual_flow(original, aligned), residual_flow(aligned, original)
+    y, x = np.mgrid[: flow.shape[0], : flow.shape[1]].astype(np.float32)
+    there = cv2.remap(back, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    left = np.hypot(*np.moveaxis(flow + there, -1, 0))
+    return flow, left <= UNDONE_PX + UNDONE_SHARE * np.hypot(*np.moveaxis(flow, -1, 0))
 
 
 def residual_flow(original: Array, aligned: Array) -> Array:
