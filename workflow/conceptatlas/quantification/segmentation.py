@@ -87,12 +87,15 @@ class Head:
 
 def around(maps: Any) -> Any:
     """Mean over the neighbourhood of every pixel, inside the picture: torch (n, channel, height, width)."""
-    from torch.nn import functional
+    import torch
 
-    side = maps.shape[-1] // NEIGHBOURHOOD // 2 * 2 + 1
-    # along the rows, then along the columns: what lies in the picture of a square is a rectangle
-    along = functional.avg_pool2d(maps.contiguous(), (1, side), 1, (0, side // 2), count_include_pad=False)
-    return functional.avg_pool2d(along, (side, 1), 1, (side // 2, 0), count_include_pad=False)
+    # as two products of matrices: torch's pooling takes ten times as long on a CPU
+    size = int(maps.shape[-1])
+    reach = size // NEIGHBOURHOOD // 2
+    at = torch.arange(size, device=maps.device)
+    near = ((at[:, None] - at[None, :]).abs() <= reach).to(maps.dtype)
+    near = near / near.sum(dim=1, keepdim=True)
+    return near @ maps.contiguous() @ near.T
 
 
 def enlarged(features: Sequence[Any], *, size: int = SIZE) -> Any:
