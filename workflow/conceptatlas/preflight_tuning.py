@@ -24,9 +24,9 @@ def tuning_stage(
     config, models, generators : as `study.Study` holds them. shapes : (model, layer) -> (unit, height, width): the
     widest layer of a model stands for its penultimate representation.
     """
-    section, batch = config["linking"], config["extraction"]["batch"]
-    if not section["tuning"]["n_seeds"]:
+    if not generators or not config["linking"]["tuning"]["n_seeds"]:
         return []
+    section, batch = config["linking"], config["extraction"]["batch"]
     made = [row for row in generators if section["generators"] is None or row["generator"] in section["generators"]]
     able = [row for row in models if not needs_calibration(row) and not why_no_scores(row)]
     asked = [row for row in able if section["models"] is None or row["model"] in section["models"]]
