@@ -52,8 +52,11 @@ PERTURBATIONS = "level\tkind\tamount\nnoise-5\tnoise\t5\nnoise-20\tnoise\t20\n"
 
 
 @pytest.fixture(scope="session")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results of a small study with every analysis on."""
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of a small study with every analysis on, or those given with --results."""
+    given = request.config.getoption("--results")
+    if given is not None:
+        return Path(given).resolve()
     workspace = new_workspace(tmp_path_factory.mktemp("atlas") / "run")
     config = yaml.safe_load(workspace.config.read_text())
     config["sheets"]["perturbations"] = "perturbations.tsv"
