@@ -24,6 +24,13 @@ include: "workflow/rules/principal.smk"
 include: "workflow/rules/robustness.smk"
 include: "workflow/rules/net2vec.smk"
 include: "workflow/rules/similarity.smk"
+include: "workflow/rules/encoders.smk"
+include: "workflow/rules/falcon.smk"
+include: "workflow/rules/linking_inputs.smk"
+include: "workflow/rules/tuning_inputs.smk"
+include: "workflow/rules/linking.smk"
+include: "workflow/rules/tuning.smk"
+include: "workflow/rules/open_vocabulary.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/atlas.smk"
 include: "workflow/rules/study.smk"
@@ -50,6 +57,14 @@ rule all:
         net2vec_figures,
         similarity_tables,
         similarity_figures,
+        falcon_tables,
+        falcon_figures,
+        linking_tables,
+        linking_figures,
+        tuning_tables,
+        tuning_figures,
+        open_vocabulary_tables,
+        open_vocabulary_figures,
         # manifests: a shard that `conceptatlas verify --repair` set aside is made again, whoever reads it
         framed_shards,
         extracted_shards,

@@ -10,7 +10,18 @@ from numba.core.dispatcher import Dispatcher
 
 import conceptatlas
 
-PARTS = ("streaming", "masks", "inference", "dissection", "activations", "net2vec", "similarity")
+PARTS = (
+    "streaming",
+    "masks",
+    "inference",
+    "dissection",
+    "activations",
+    "net2vec",
+    "similarity",
+    "vocabularies",
+    "falcon",
+    "quantification",
+)
 
 
 def modules():

@@ -31,6 +31,16 @@ NET2VEC: dict[str, Any] = {
     "word_spaces": [],
 }
 
+PRINCIPAL: dict[str, Any] = {
+    "datasets": [],
+    "models": None,
+    "layers": None,
+    "min_images": 8,
+    "max_cells": 2000,
+    "n_permutations": 99,
+    "n_bootstrap": 200,
+}
+
 SIMILARITY: dict[str, Any] = {
     "datasets": [],
     "models": None,
@@ -64,7 +74,7 @@ def inputs(**changes: Any) -> dict[str, Any]:
             "streamed_scores": True,
             "top_labels": 5,
         },
-        "principal": {"datasets": [], "models": None, "layers": None},
+        "principal": PRINCIPAL,
         "robustness": {"datasets": None, "models": None, "layers": None},
         "axes": {"datasets": None, "models": None, "layers": None, "n_rotations": 2, "alphas": [0, 1]},
         "net2vec": NET2VEC,
@@ -128,6 +138,17 @@ def test_time_grows_with_images_and_permutations() -> None:
     config = {**inputs()["config"], "dissection": {**inputs()["config"]["dissection"], "n_permutations": 999}}
     more = by_name(estimate(**inputs(config=config)))
     assert more["null (R = 999)"].seconds == pytest.approx(999 / 99 * small["null (R = 99)"].seconds)
+
+
+def test_principal_directions_are_a_stage_where_they_are_asked_for() -> None:
+    assert "principal directions" not in by_name(estimate(**inputs()))
+    config = {**inputs()["config"], "principal": {**PRINCIPAL, "datasets": None}}
+    stage = by_name(estimate(**inputs(config=config)))["principal directions"]
+    assert (stage.jobs, stage.images) == (1 + 1 + 1, 1000)  # a layer, figures of its model, the join
+    more = {**config, "principal": {**PRINCIPAL, "datasets": None, "n_permutations": 999, "n_bootstrap": 2000}}
+    assert 5 < by_name(estimate(**inputs(config=more)))["principal directions"].seconds / stage.seconds < 10
+    elsewhere = {**config, "dissection": {**config["dissection"], "models": []}}
+    assert "principal directions" not in by_name(estimate(**inputs(config=elsewhere)))
 
 
 def test_multiply_adds_of_the_report_replace_the_assumed_ones() -> None:

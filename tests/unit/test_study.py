@@ -68,7 +68,8 @@ def test_what_follows_from_the_sheets(tmp_path: Path) -> None:
     assert read.extracted() == [("scenes", "18")]
     assert read.calibrated("random-18")
     assert not read.calibrated("18")
-    assert set(read.plain()) == {"config", "datasets", "models", "layers", "bases", "perturbations"}
+    more = {"encoders", "vocabularies", "generators"}
+    assert set(read.plain()) == {"config", "datasets", "models", "layers", "bases", "perturbations"} | more
 
 
 def test_a_basis_needs_activations_of_a_model_that_is_not_dissected(tmp_path: Path) -> None:

@@ -26,10 +26,16 @@ from conceptatlas.datasets.index import format_of
 from conceptatlas.files import read_json, write_json
 from conceptatlas.models.rows import needs_calibration
 from conceptatlas.preflight_atlas import atlas_stage
+from conceptatlas.preflight_encoders import open_vocabulary_stage
+from conceptatlas.preflight_falcon import falcon_stage
+from conceptatlas.preflight_linking import linking_stage
 from conceptatlas.preflight_net2vec import net2vec_stage
 from conceptatlas.preflight_passes import passes_stage
+from conceptatlas.preflight_principal import principal_stage
+from conceptatlas.preflight_robustness import robustness_stage
 from conceptatlas.preflight_similarity import similarity_stage
 from conceptatlas.preflight_table import Machine, Stage, size_text, table, time_text
+from conceptatlas.preflight_tuning import tuning_stage
 from conceptatlas.sheets import Row
 from conceptatlas.study_plan import is_asked, left_out
 
@@ -64,6 +70,9 @@ def estimate(
     pairs: Sequence[tuple[str, str]],
     gmacs: Mapping[str, float] | None = None,
     perturbations: Sequence[Row] = (),
+    generators: Sequence[Row] = (),
+    encoders: Sequence[Row] = (),
+    vocabularies: Sequence[Row] = (),
 ) -> list[Stage]:
     """The stages of a study with what each needs.
 
@@ -75,6 +84,7 @@ def estimate(
     pairs : the (dataset, model) pairs to extract.
     gmacs : model -> 10^9 multiply-adds of one forward pass at its input size, where the report has it.
     perturbations : levels at which the robustness of detectors is measured.
+    generators, encoders, vocabularies : rows of these sheets.
     """
     data = {row["dataset"]: row for row in datasets}
     return [
@@ -82,10 +92,15 @@ def estimate(
         _models_stage(models, layers, pairs),
         *_layer_stages(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
         *passes_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
-        *_robustness_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}, perturbations),
+        *robustness_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}, perturbations),
+        *principal_stage(config, data, layers, n_images, shapes, pairs),
         *net2vec_stage(config, data, layers, n_images, shapes, pairs),
         *similarity_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
+        *falcon_stage(config, data, models, layers, n_images, shapes, pairs, gmacs or {}),
+        *linking_stage(config, models, generators),
         *atlas_stage(config, layers, n_images, shapes, pairs),
+        *open_vocabulary_stage(config, data, layers, encoders, vocabularies, n_images, shapes, pairs),
+        *tuning_stage(config, models, generators, shapes),
     ]
 
 
@@ -196,51 +211,6 @@ def _layer_stages(
     return [Stage(names.get(stage, stage), **values) for stage, values in total.items()]  # type: ignore[arg-type]
 
 
-def _robustness_stage(
-    config: Mapping[str, Any],
-    data: Mapping[str, Row],
-    models: Sequence[Row],
-    layers: Sequence[Row],
-    n_images: Mapping[str, int],
-    shapes: Mapping[tuple[str, str], Sequence[int]],
-    pairs: Sequence[tuple[str, str]],
-    gmacs: Mapping[str, float],
-    levels: Sequence[Row],
-) -> list[Stage]:
-    """Forward passes over perturbed images, and their counts: nothing where no level is listed."""
-    n_levels = len(levels)
-    by_model = {row["model"]: row for row in models}
-    jobs, images, seconds, mem_mb, disk_mb = 0, 0, 0.0, 0.0, 0.0
-    for dataset, model in pairs if n_levels else []:
-        sections = (config["dissection"], config["robustness"])
-        if any(
-            section[kind] is not None and name not in section[kind]
-            for section in sections
-            for kind, name in (("datasets", dataset), ("models", model))
-        ):
-            continue
-        wanted = config["robustness"]["layers"]
-        own = [row for row in layers if row["model"] == model and (wanted is None or row["layer"] in wanted)]
-        own = [row for row in own if row["store"] == "full"]
-        row, n, groups = data[dataset], n_images[dataset], len({layer["group"] for layer in own})
-        size = int(by_model[model]["input_size"] or row["frame_size"])
-        forward = SECONDS["forward_gmac"] * gmacs[model] if model in gmacs else costs.forward_s(size)
-        units = sum(shapes[model, layer["layer"]][0] for layer in own)
-        jobs += n_levels * groups * row["shards"] + len(own)
-        images += n_levels * groups * n
-        seconds += (
-            groups * n * forward * sum(costs.level_passes(level["kind"]) for level in levels)
-            + n_levels * n * units * 4 * SECONDS["tally_unit"] * (row["mask_size"] / 112) ** 2
-        )
-        disk_mb += n_levels * (units * 0.01 * row["shards"] + 0.3 * len(own))
-        batch = config["extraction"]["batch"]
-        kept = max(costs.level_mb(level["kind"], size, batch) for level in levels)
-        mem_mb = max(mem_mb, costs.BASE_MB + 500 + costs.forward_mb(size, batch) + kept + 300 * len(own))
-    if not jobs:
-        return []
-    return [Stage("robustness", jobs, images, seconds + jobs * SECONDS["start_model"], mem_mb, disk_mb)]
-
-
 def _rotated(axes: Mapping[str, Any], dataset: str, model: str, layer: str) -> bool:
     """Whether the basis of a dissected layer is rotated (`study.Study.rotated`)."""
     return bool(axes["n_rotations"]) and is_asked(axes, datasets=dataset, models=model, layers=layer)
@@ -294,6 +264,9 @@ def study_stages(
     pairs: Sequence[Sequence[str]],
     listings: Sequence[str | Path],
     reports: Sequence[str | Path],
+    generators: Sequence[Row] = (),
+    encoders: Sequence[Row] = (),
+    vocabularies: Sequence[Row] = (),
 ) -> list[Stage]:
     """The stages of a study whose images are listed and whose models are checked; arguments as of `check_study`."""
     n_images = {row["dataset"]: pq.read_metadata(path).num_rows for row, path in zip(datasets, listings, strict=True)}
@@ -310,6 +283,9 @@ def study_stages(
         pairs=[(dataset, model) for dataset, model in pairs],
         gmacs=gmacs,
         perturbations=perturbations,
+        generators=generators,
+        encoders=encoders,
+        vocabularies=vocabularies,
     )
 
 
@@ -327,13 +303,17 @@ def check_study(
     out: str | Path,
     refusal: str | Path,
     elsewhere: bool = False,
+    generators: Sequence[Row] = (),
+    encoders: Sequence[Row] = (),
+    vocabularies: Sequence[Row] = (),
 ) -> None:
     """Write the estimate, or refuse the study.
 
     listings, reports : listing.parquet of each row of `datasets`; the model reports.
     out : preflight.json, in the folder of the results. pairs : (dataset, model) to extract.
     elsewhere : the results lie in a bucket: this machine's disk is no limit, `preflight.disk_gb` still is one.
-    bases : rows of bases.tsv, each as costly as a layer. perturbations : rows of perturbations.tsv.
+    bases : rows of bases.tsv, each as costly as a layer. perturbations, generators, encoders, vocabularies : rows of
+        their sheets.
 
     Raises
     ------
@@ -350,6 +330,9 @@ def check_study(
         pairs=pairs,
         listings=listings,
         reports=reports,
+        generators=generators,
+        encoders=encoders,
+        vocabularies=vocabularies,
     )
     limits, results = config["preflight"], Path(out).parent
     machine = this_machine(results, limits)

@@ -15,7 +15,7 @@ from typing import Any
 from conceptatlas.files import atomic_path
 from conceptatlas.validation import Schema, read_schema
 
-NAMES = ("config", "datasets", "models", "layers", "bases", "perturbations")
+NAMES = ("config", "datasets", "models", "layers", "bases", "perturbations", "encoders", "vocabularies")
 
 
 def schema_table(schema: Schema, *, heading: str) -> str:

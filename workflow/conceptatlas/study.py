@@ -18,10 +18,15 @@ from conceptatlas.models.index import SOURCES
 from conceptatlas.models.rows import options_cell, why_no_scores
 from conceptatlas.naming import unknown
 from conceptatlas.sheets import Row, parse_options, read_sheet, variables
+from conceptatlas.study_encoders import encoder_mistakes
+from conceptatlas.study_falcon import falcon_mistakes
+from conceptatlas.study_linking import linking_mistakes
 from conceptatlas.study_net2vec import net2vec_mistakes
+from conceptatlas.study_open_vocabulary import open_vocabulary_mistakes
 from conceptatlas.study_plan import KEYS, NEEDS, OPTIONAL, Study, unstored
 from conceptatlas.study_requirements import requirement_mistakes
 from conceptatlas.study_similarity import similarity_mistakes
+from conceptatlas.study_tuning import tuning_mistakes
 from conceptatlas.validation import check, read_schema, read_yaml, typed_row, with_defaults
 
 __all__ = ["Study", "alternatives", "load_study", "pick", "sheet_files"]
@@ -95,6 +100,11 @@ def _cross_check(study: Study) -> None:
         *_principal(study),
         *net2vec_mistakes(study),
         *similarity_mistakes(study),
+        *encoder_mistakes(study),
+        *falcon_mistakes(study),
+        *linking_mistakes(study),
+        *open_vocabulary_mistakes(study),
+        *tuning_mistakes(study),
         *_bases(study),
         *_perturbations(study),
         *requirement_mistakes(study),
@@ -250,7 +260,7 @@ def _scoreless(study: Study, level: Row) -> Iterable[str]:
 def _unset(study: Study) -> Iterable[str]:
     """Environment variables that cells use and nobody has set, each named once with the first cell that needs it."""
     seen: set[str] = set()
-    for sheet in ("datasets", "models", "bases"):
+    for sheet in ("datasets", "models", "bases", "encoders", "vocabularies", "generators"):
         for row in _with_members(getattr(study, sheet).values()):
             for variable, column in _missing(row).items():
                 if variable not in seen:

@@ -6,7 +6,7 @@ Imported while Snakemake parses: standard library only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from conceptatlas.models.rows import needs_calibration, why_no_scores
@@ -19,12 +19,16 @@ KEYS = {
     "layers": ("model", "layer"),
     "bases": ("dataset", "model", "layer", "basis"),
     "perturbations": ("level",),
+    "encoders": ("encoder",),
+    "vocabularies": ("vocabulary",),
+    "generators": ("generator",),
 }
-OPTIONAL = ("bases", "perturbations")
+OPTIONAL = ("bases", "perturbations", "encoders", "vocabularies", "generators")
 """Sheets that may have no rows."""
 NEEDS = {
     "dissection": ("full", "counts"),
     **dict.fromkeys(("net2vec", "similarity"), ("full",)),
+    "open_vocabulary": ("full", "counts", "none"),  # reads the statistics alone
     **dict.fromkeys(("axes", "principal", "robustness"), ("full", "none")),  # follow the dissection, which refuses none
 }
 """What each analysis can do with the column `store` of a layer."""
@@ -42,6 +46,9 @@ class Study:
     layers: dict[tuple[str, str], Row]
     bases: dict[tuple[str, str, str, str], Row]
     perturbations: dict[str, Row]
+    encoders: dict[str, Row] = field(default_factory=dict)
+    vocabularies: dict[str, Row] = field(default_factory=dict)
+    generators: dict[str, Row] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -197,6 +204,42 @@ class Study:
         asked = [(d, layer) for d, m, layer in self.compared() if m == model]
         return [(d, layer) for layer in dict.fromkeys(layer for _, layer in asked) for d, own in asked if own == layer]
 
+    def explained(self) -> list[tuple[str, str, str]]:
+        """The (dataset, model, layer) whose features FALCON explains (config section `falcon`): by default the last
+        layer of each model in the sheet."""
+        section = self.config["falcon"]
+        return [
+            (dataset, model, layer)
+            for dataset in self.datasets
+            for model in self.models
+            if is_asked(section, datasets=dataset, models=model)
+            for layer in self._representations(model)
+        ]
+
+    def carried_to(self, dataset: str) -> list[tuple[str, str]]:
+        """The (model, layer) that concepts explained on a data set are carried over to (`falcon.transfer.models`)."""
+        if dataset not in {d for d, *_ in self.explained()}:
+            return []
+        own = [(model, layer) for d, model, layer in self.explained() if d == dataset]
+        named = self.config["falcon"]["transfer"]["models"]
+        if named is None:
+            return own
+        return [(model, layer) for model in self.models if model in named for layer in self._representations(model)]
+
+    def _representations(self, model: str) -> list[str]:
+        """The layers of a model that FALCON takes as representations."""
+        layers, wanted = [row["layer"] for row in self.layer_rows(model)], self.config["falcon"]["layers"]
+        return layers[-1:] if wanted is None else [layer for layer in layers if layer in wanted]
+
+    def linked(self) -> list[tuple[str, str]]:
+        """The (generator, model) pairs to link (config section `linking`): of all models where none is named, those
+        that are trained and give class scores, as far as their rows tell."""
+        section = self.config["linking"]
+        generators = self.generators if section["generators"] is None else section["generators"]
+        able = [m for m in self.models if not self.calibrated(m) and not why_no_scores(self.models[m])]
+        models = able if section["models"] is None else section["models"]
+        return [(g, m) for g in self.generators if g in generators for m in self.models if m in models]
+
     def _asked(self, section: str, pairs: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
         """Of (dataset, model) pairs, the (dataset, model, layer) that a section of the config asks for."""
         wanted = self.config[section]
@@ -209,8 +252,9 @@ class Study:
 
     def extracted(self) -> list[tuple[str, str]]:
         """The (dataset, model) pairs that some analysis needs activations of."""
-        wanted = {*self.dissected(), *self.learned_models(), *self.compared_models()}
-        wanted |= {(d, m) for d, m, _, _ in self.bases}
+        wanted = {*self.dissected(), *self.learned_models(), *self.compared_models(), *labelled_models(self)}
+        wanted |= {(d, m) for d, m, _, _ in self.bases} | {(d, m) for d, m, _ in self.explained()}
+        wanted |= {(d, m) for d in self.datasets for m, _ in self.carried_to(d)}
         return [(d, m) for d in self.datasets for m in self.models if (d, m) in wanted]
 
     def plain(self) -> dict[str, Any]:
@@ -221,6 +265,32 @@ class Study:
     def calibrated(self, model: str) -> bool:
         """Whether batch-norm statistics of the model are re-estimated (its weights are random or shuffled)."""
         return needs_calibration(self.models[model])
+
+
+OWN_NAMES = "concepts"
+"""The vocabulary of a data set's own concepts; no row of the sheet may be called so."""
+
+
+def labelled(study: Study) -> list[tuple[str, str, str, str, str]]:
+    """The (dataset, model, layer, encoder, vocabulary) whose units are labelled (config section `open_vocabulary`);
+    they need not be dissected. A vocabulary of vectors goes with the encoder that made them alone."""
+    section = study.config["open_vocabulary"]
+    return [
+        (dataset, model, row["layer"], encoder, vocabulary)
+        for dataset in study.datasets
+        for model in study.models
+        for row in study.layer_rows(model)
+        if is_asked(section, datasets=dataset, models=model, layers=row["layer"])
+        for encoder in study.encoders
+        if section["encoders"] is None or encoder in section["encoders"]
+        for vocabulary in section["vocabularies"]
+        if vocabulary == OWN_NAMES or study.vocabularies.get(vocabulary, {}).get("encoder", "") in ("", encoder)
+    ]
+
+
+def labelled_models(study: Study) -> list[tuple[str, str]]:
+    """The (dataset, model) pairs in some layer of which units are labelled."""
+    return list(dict.fromkeys((dataset, model) for dataset, model, *_ in labelled(study)))
 
 
 def is_asked(section: Mapping[str, Any], **names: str) -> bool:

@@ -22,8 +22,8 @@ from conceptatlas.progress import progress
 
 logger = logging.getLogger(__name__)
 
-STORES = ("activations", "counted", "scored", "statistics", "perturbed")
-FOLDERS = ("datasets", *STORES)
+STORES = ("activations", "counted", "scored", "statistics", "perturbed", "encoders", "vocabularies")
+FOLDERS = ("datasets", "linking", *STORES)
 _READ_BYTES = 2**26
 
 

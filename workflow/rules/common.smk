@@ -22,15 +22,21 @@ if LIBRARY not in sys.path[:1]:
     os.environ.update(PYTHONPATH=os.pathsep.join([LIBRARY, *inherited]))
 
 from conceptatlas.datasets.index import format_modules, named_files
+from conceptatlas.encoders.index import source_module as encoder_module
+from conceptatlas.encoders.rows import encoder_files
+from conceptatlas.falcon.captions import read_stop_words
 from conceptatlas.jobs import planned_code
 from conceptatlas.models.index import source_module
 from conceptatlas.models.rows import weights_files
+from conceptatlas.naming import shard_names
 from conceptatlas.plugins import plugin_file
 from conceptatlas.provenance import fingerprint
 from conceptatlas.sheets import expand_cell, expand_row
 from conceptatlas.study import alternatives, load_study, pick
+from conceptatlas.study_falcon import explaining_pairs
 from conceptatlas.study_net2vec import word_files
-from conceptatlas.study_plan import TASKS
+from conceptatlas.study_plan import OWN_NAMES, TASKS, labelled, labelled_models
+from conceptatlas.vocabularies.rows import text_files, vector_files
 
 if not workflow.overwrite_configfiles:
 
@@ -60,7 +66,10 @@ wildcard_constraints:
     group=alternatives(row["group"] for row in study.layers.values()),
     basis=alternatives(basis for *_, basis in study.bases),
     level=alternatives(study.perturbations),
+    encoder=alternatives(study.encoders),
+    vocabulary=alternatives([*study.vocabularies, OWN_NAMES, *(f"{OWN_NAMES}~{dataset}" for dataset in study.datasets)]),
     shard=r"\d+",
+    part=r"\d+",
 
 
 DATA_COLUMNS = (
@@ -134,6 +143,23 @@ def basis_row(wildcards):
 
 def level_row(wildcards):
     return study.perturbations[wildcards.level]
+
+
+def encoder_row(wildcards):
+    return pick(study.encoders[wildcards.encoder])
+
+
+def vocabulary_row(wildcards):
+    """The row of a vocabulary; names of a data set's own concepts have none in the sheet."""
+    if wildcards.vocabulary in study.vocabularies:
+        return pick(study.vocabularies[wildcards.vocabulary])
+    cells = dict.fromkeys(("path", "vectors", "encoder", "options"), "")
+    return {"vocabulary": wildcards.vocabulary, **cells, "shards": 1}
+
+
+def text_row(wildcards):
+    """What the list of a vocabulary depends on: neither vectors nor the number of parts."""
+    return pick(vocabulary_row(wildcards), ("vocabulary", "path", "options"))
 
 
 def perturbed_rows(wildcards):
@@ -270,6 +296,22 @@ def comparison_options(wildcards):
     return own | pick(section["supervised"], ("correlation", "min_images_sfss"))
 
 
+def place_labelled(wildcards):
+    """Whose units are labelled, with what, as the tables say it."""
+    return {name: wildcards[name] for name in ("dataset", "model", "layer", "encoder", "vocabulary")}
+
+
+def labelled_places(wildcards):
+    """[layer, encoder, vocabulary] of the labels of a model's units."""
+    pair = (wildcards.dataset, wildcards.model)
+    return [list(place[2:]) for place in labelled(study) if place[:2] == pair]
+
+
+def labelling_options(wildcards):
+    section = study.config["open_vocabulary"]
+    return pick(section, but=("datasets", "models", "layers", "encoders", "vocabularies"))
+
+
 # Files outside the study that the row of a job names: by content, so that moved or touched ones rerun nothing --------
 
 
@@ -304,6 +346,21 @@ def word_files_content(wildcards):
     return [fingerprint(file) for space in spaces for file in word_files(space)]
 
 
+def encoder_content(wildcards):
+    """Weights of an encoder, and for one of the user's own the file of its module."""
+    row = expand_row(encoder_row(wildcards))
+    files = encoder_files(row) + ([plugin_file(row["architecture"])] if row["source"] == "user" else [])
+    return [entry for file in files for entry in content(file)]
+
+
+def texts_content(wildcards):
+    return [fingerprint(file) for file in text_files(expand_row(vocabulary_row(wildcards)))]
+
+
+def vectors_content(wildcards):
+    return [fingerprint(file) for file in vector_files(expand_row(vocabulary_row(wildcards)))]
+
+
 # Code behind this job ---------------------------------------------------------------------------------------------
 
 
@@ -313,8 +370,9 @@ def code(rule_name, *entries):
     return planned_code(script, list(entries))
 
 
-def code_of(rule_name, *, reads_data=False, runs_model=False):
-    """The param `code` of a rule, with the reader or the model source that the row of a job names."""
+def code_of(rule_name, *, reads_data=False, runs_model=False, runs_encoder=False, also=None):
+    """The param `code` of a rule, with the reader, the model source or the encoder source that the row of a job names,
+    and the modules that `also` names for its wildcards."""
 
     def of_job(wildcards):
         entries = []
@@ -322,6 +380,9 @@ def code_of(rule_name, *, reads_data=False, runs_model=False):
             entries.extend(format_modules(study.datasets[wildcards.dataset]))
         if runs_model:
             entries.append(source_module(study.models[wildcards.model]))
+        if runs_encoder:
+            entries.append(encoder_module(study.encoders[wildcards.encoder]))
+        entries.extend(also(wildcards) if also else [])
         return code(rule_name, *entries)
 
     return of_job

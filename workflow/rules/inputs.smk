@@ -298,6 +298,59 @@ def crossed_files(pattern):
     return of_job
 
 
+def parts_of(encoder, vocabulary, suffix):
+    """The files of all parts of a vocabulary in the space of an encoder."""
+    n_parts = study.vocabularies[vocabulary]["shards"] if vocabulary in study.vocabularies else 1
+    folder = f"<results>/encoders/{encoder}/vocabularies/{vocabulary}"
+    return [f"{folder}/{part}.{suffix}" for part in shard_names(n_parts)]
+
+
+def vocabulary_parts(suffix):
+    """An input function: the parts of the vocabulary that a layer's units are labelled from."""
+
+    def of_job(wildcards):
+        own = wildcards.vocabulary == OWN_NAMES
+        name = f"{OWN_NAMES}~{wildcards.dataset}" if own else wildcards.vocabulary
+        return parts_of(wildcards.encoder, name, suffix)
+
+    return of_job
+
+
+def own_name_parts(suffix):
+    """An input function: vectors of the names of the data set's own concepts, where the study asks for them."""
+
+    def of_job(wildcards):
+        asked = OWN_NAMES in study.config["open_vocabulary"]["vocabularies"]
+        return parts_of(wildcards.encoder, f"{OWN_NAMES}~{wildcards.dataset}", suffix) if asked else []
+
+    return of_job
+
+
+def mask_labels(wildcards):
+    """The units of a layer with their mask labels, where it is dissected."""
+    dissected = (wildcards.dataset, wildcards.model) in study.dissected()
+    folder = f"<results>/dissection/{wildcards.dataset}/{wildcards.model}/{wildcards.layer}"
+    return [f"{folder}/units.parquet"] if dissected else []
+
+
+def labelled_of_model(name):
+    """An input function: a file of all labels of a model's units, in the order of the sheets."""
+
+    def of_job(wildcards):
+        folder = f"<results>/open_vocabulary/{wildcards.dataset}/{wildcards.model}"
+        return [f"{folder}/{'/'.join(place)}/{name}" for place in labelled_places(wildcards)]
+
+    return of_job
+
+
+def open_vocabulary_tables(wildcards):
+    return [f"<results>/open_vocabulary/{'/'.join(place)}/labels.parquet" for place in labelled(study)]
+
+
+def open_vocabulary_figures(wildcards):
+    return [f"<results>/figures/open_vocabulary/{dataset}/{model}" for dataset, model in labelled_models(study)]
+
+
 def reports_crossed(wildcards):
     """Reports of the groups of those layers."""
     return reports_of_places([(wildcards.model, layer) for _, layer in crossed(wildcards)])

@@ -18,7 +18,7 @@ rule bring_files:
     benchmark:
         "<benchmarks>/bring_files/{sheet}/{row}.tsv"
     wildcard_constraints:
-        sheet="models|bases",
+        sheet="models|bases|encoders|vocabularies|generators",
         row="[^/]+",
     priority: 100
     localrule: True

@@ -4,7 +4,7 @@ INPUTS   the study.
 OUTPUTS  none.
 """
 
-from conceptatlas import costs, costs_atlas, costs_similarity
+from conceptatlas import costs, costs_atlas, costs_encoders, costs_falcon, costs_similarity
 from conceptatlas.datasets.index import format_of
 
 
@@ -312,6 +312,107 @@ def response_runtime(wildcards):
         images_of(wildcards), costs.forward_s(input_size(wildcards)), n_layers, section
     )
     return 10 + int(3 * seconds / study.config["extraction"]["inference_threads"] / 60)
+
+
+def bytes_of_vocabulary(wildcards):
+    """Bytes of the text of a vocabulary; 0 on machines that cannot open it, and for a data set's own names."""
+    if wildcards.vocabulary not in study.vocabularies:
+        return 0
+    try:
+        files = text_files(expand_row(study.vocabularies[wildcards.vocabulary]))
+        return sum(file.stat().st_size for file in files)
+    except (ValueError, OSError):
+        return 0
+
+
+def listed_vocabulary_mem_mb(wildcards):
+    return costs_encoders.listing_mem_mb(bytes_of_vocabulary(wildcards))
+
+
+def listed_vocabulary_runtime(wildcards):
+    """Minutes."""
+    return 5 + int(3 * costs_encoders.listing_s(bytes_of_vocabulary(wildcards)) / 60)
+
+
+def encoder_mem_mb(wildcards):
+    """Memory of an encoder as large as a ViT-L/14, and of a batch in it; the demo's own is small."""
+    source = study.encoders[wildcards.encoder]["source"]
+    return costs_encoders.encoder_mem_mb(source, study.config["extraction"]["batch"])
+
+
+def encode_images_runtime(wildcards):
+    """Minutes."""
+    source = study.encoders[wildcards.encoder]["source"]
+    seconds = costs_encoders.images_s(images_per_shard(wildcards), source)
+    return 5 + int(3 * seconds / study.config["extraction"]["inference_threads"] / 60)
+
+
+def encode_vocabulary_runtime(wildcards):
+    """Minutes of one part."""
+    row = vocabulary_row(wildcards)
+    n_captions = costs_encoders.captions_in(bytes_of_vocabulary(wildcards)) / row["shards"]
+    n_captions = max(n_captions, costs.MOST_CONCEPTS)
+    source = "none" if row["vectors"] else study.encoders[wildcards.encoder]["source"]
+    seconds = costs_encoders.captions_s(n_captions, source)
+    return 5 + int(3 * seconds / study.config["extraction"]["inference_threads"] / 60)
+
+
+def selection_mem_mb(wildcards):
+    """Memory of selecting the features of a layer of 2048 units."""
+    return costs_falcon.selection_mem_mb(images_of(wildcards), 2048)
+
+
+def selection_runtime(wildcards):
+    """Minutes."""
+    return 10 + int(3 * costs_falcon.selection_s(images_of(wildcards), 2048) / 60)
+
+
+def crop_mem_mb(wildcards):
+    """Memory of a network and an encoder together, and a graph of its gradients."""
+    batch = study.config["extraction"]["batch"]
+    own = costs.level_mb("fgsm", input_size(wildcards), batch) + encoder_mem_mb(wildcards) - costs.BASE_MB
+    return forward_mem_mb(wildcards) + own
+
+
+def crop_runtime(wildcards):
+    """Minutes."""
+    source = study.encoders[wildcards.encoder]["source"]
+    seconds = costs_falcon.crops_s(
+        images_of(wildcards), costs.forward_s(input_size(wildcards)), source, study.config["falcon"]
+    )
+    return 10 + int(3 * seconds / study.config["extraction"]["inference_threads"] / 60)
+
+
+def explain_mem_mb(wildcards):
+    return costs_falcon.explain_mem_mb(
+        images_of(wildcards), study.config["falcon"], workers=study.config["dask"]["workers"]
+    )
+
+
+def explain_runtime(wildcards):
+    """Minutes: captions near to all crops, and their words."""
+    n_captions = costs_encoders.captions_in(bytes_of_vocabulary(wildcards))
+    seconds = costs_falcon.explain_s(images_of(wildcards), n_captions, study.config["falcon"])
+    return 10 + int(3 * seconds / 60)
+
+
+def concepts_in(wildcards):
+    """Concepts that units are labelled with."""
+    own = wildcards.vocabulary not in study.vocabularies
+    return costs.MOST_CONCEPTS if own else costs_encoders.captions_in(bytes_of_vocabulary(wildcards), bytes_each=10)
+
+
+def labelling_mem_mb(wildcards):
+    """Memory of labelling a layer of 2048 units."""
+    workers = study.config["dask"]["workers"]
+    return costs_encoders.labelling_mem_mb(images_of(wildcards), 2048, concepts_in(wildcards), workers=workers)
+
+
+def labelling_runtime(wildcards):
+    """Minutes, for 2048 units."""
+    section = study.config["open_vocabulary"]
+    seconds = costs_encoders.labelling_s(images_of(wildcards), 2048, concepts_in(wildcards), section)
+    return 10 + int(3 * seconds / study.config["dask"]["workers"] / 60)
 
 
 def gpu_resources(section="extraction"):

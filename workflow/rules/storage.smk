@@ -31,6 +31,12 @@ def named_outside(wildcards):
     """Files that a row names, as the sheet writes them."""
     if wildcards.sheet == "models":
         return weights_files(study.models[wildcards.row])
+    if wildcards.sheet == "encoders":
+        return encoder_files(study.encoders[wildcards.row])
+    if wildcards.sheet == "vocabularies":
+        return vector_files(study.vocabularies[wildcards.row])
+    if wildcards.sheet == "generators":
+        return generator_files(study.generators[wildcards.row])
     basis = study.bases[tuple(wildcards.row.split("~"))]
     return [basis["path"]] if basis["path"] else []
 
@@ -48,9 +54,22 @@ def brought_directions(wildcards):
     return [OUTSIDE.format(sheet="bases", row=row)] if named else []
 
 
+def brought_encoder(wildcards):
+    """The same for the weights of an encoder."""
+    named = OUTSIDE_HERE and encoder_files(study.encoders[wildcards.encoder])
+    return [OUTSIDE.format(sheet="encoders", row=wildcards.encoder)] if named else []
+
+
+def brought_vectors(wildcards):
+    """The same for the precomputed vectors of a vocabulary."""
+    named = OUTSIDE_HERE and vector_files(vocabulary_row(wildcards))
+    return [OUTSIDE.format(sheet="vocabularies", row=wildcards.vocabulary)] if named else []
+
+
 def sent_files():
     """Sheets, and modules of the user's own, that jobs elsewhere read while they parse or load a model."""
-    own = [plugin_file(row["architecture"]) for row in study.models.values() if row["source"] == "user"]
+    rows = [*study.models.values(), *study.encoders.values(), *study.generators.values()]
+    own = [plugin_file(row["architecture"]) for row in rows if row["source"] == "user"]
     sheets = sheet_files(study.config, config_files=workflow.configfiles)
     return [*sheets, *(file for file in own if Path(file).is_file())]
 

@@ -68,6 +68,25 @@ rule similarity:
     localrule: True
 
 
+rule falcon:
+    input:
+        falcon_tables,
+    localrule: True
+
+
+rule linking:
+    input:
+        linking_tables,
+        tuning_tables,
+    localrule: True
+
+
+rule open_vocabulary:
+    input:
+        open_vocabulary_tables,
+    localrule: True
+
+
 rule figures:
     input:
         dissection_figures,
@@ -76,6 +95,10 @@ rule figures:
         principal_figures,
         net2vec_figures,
         similarity_figures,
+        falcon_figures,
+        linking_figures,
+        tuning_figures,
+        open_vocabulary_figures,
     localrule: True
 
 
@@ -166,6 +189,14 @@ rule write_run_record:
         net2vec_figures=net2vec_figures,
         similarity=similarity_tables,
         similarity_figures=similarity_figures,
+        falcon=falcon_tables,
+        falcon_figures=falcon_figures,
+        linking=linking_tables,
+        linking_figures=linking_figures,
+        tuning=tuning_tables,
+        tuning_figures=tuning_figures,
+        open_vocabulary=open_vocabulary_tables,
+        open_vocabulary_figures=open_vocabulary_figures,
     output:
         run_record="<results>/run_record.json",
     log:

@@ -21,6 +21,7 @@ from conceptatlas.datasets.frame_file import FrameWriter
 from conceptatlas.datasets.labelled_images import read_images
 from conceptatlas.files import write_json
 from conceptatlas.inference.multiple_testing import benjamini_hochberg
+from conceptatlas.models.layer_gradients import LayerGradients
 from conceptatlas.seeds import image_block
 from conceptatlas.similarity.discovered_file import create_discovered, digest_of_images, finish_discovered
 from conceptatlas.similarity.fidelity import Replacements, Told, fidelity_numbers
@@ -299,6 +300,30 @@ def test_the_direction_of_a_linear_network_is_known(study: Study) -> None:
     assert (flat["reason"] == ORTHOGONAL).all()
     tested = table[table["p"].notna()]
     np.testing.assert_array_equal(tested["q"], benjamini_hochberg(tested["p"].to_numpy()))
+
+
+def test_only_images_of_followed_classes_pass_backwards(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[int] = []
+    whole = LayerGradients.of
+
+    def counted(self: LayerGradients, frames: Array) -> Any:
+        passed.append(len(frames))
+        return whole(self, frames)
+
+    monkeypatch.setattr(LayerGradients, "of", counted)
+    cav, random = np.eye(UNITS)[:1], np.random.default_rng(1).normal(size=(1, 19, UNITS))
+    counts = np.bincount(study.scores(study.maps).argmax(axis=1)[study.test], minlength=3)
+    all_classes = study.run(profiles=[study.profiles(cav, random)])
+    one = study.run(profiles=[study.profiles(cav, random)], max_classes=1)
+    batches = -(-int(counts.max()) // 7)
+    assert len(passed) == -(-int(counts[counts >= 5].sum()) // 7) + batches
+    same = all_classes[all_classes["class_index"] == counts.argmax()].reset_index(drop=True)
+    for column in ("tcav", "derivative", "p", "null_mean"):
+        assert one[column].to_list() == same[column].to_list()
+    passed.clear()
+    none = study.run(profiles=[study.profiles(cav, random)], min_class_images=N)
+    assert passed == []
+    assert none["reason"].to_list() == [f"no class is predicted for at least {N} of the {len(study.test)} test images"]
 
 
 def test_flattened_vectors_act_position_by_position(study: Study) -> None:

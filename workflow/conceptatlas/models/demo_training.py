@@ -9,7 +9,6 @@ textures.
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from tqdm import tqdm
 
 from conceptatlas.datasets.scenes.vocabulary import CLASSES, CONCEPTS
 from conceptatlas.files import atomic_path, file_sha256, read_json, write_json
+from conceptatlas.inference.shares import wilson_interval
 from conceptatlas.models.demo_nets import MEAN, STD, build
 from conceptatlas.models.demo_recipes import RECIPES, Recipe
 from conceptatlas.models.randomise import seeded_build
@@ -132,14 +132,6 @@ def as_input(pictures: np.ndarray[Any, Any]) -> torch.Tensor:
     """uint8 (image, height, width, 3) to the normalised float32 (image, 3, height, width) the networks take."""
     tensor = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
     return (tensor - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
-
-
-def wilson_interval(n_hits: int, n: int, *, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's interval of a share, 95 % by default (Wilson 1927)."""
-    share, widen = n_hits / n, z * z / n
-    middle = (share + widen / 2) / (1 + widen)
-    half = z * math.sqrt(share * (1 - share) / n + widen / (4 * n)) / (1 + widen)
-    return middle - half, middle + half
 
 
 def _fit(

@@ -44,6 +44,12 @@ class LayerGradients:
         self.model, self.layers = model, dict(layers)
         self.layouts: dict[str, Layout] = {}
 
+    def classes(self, frames: Array) -> Array:
+        """The model's class of each frame, int64 (image,): a forward pass alone. Takes and raises what `of` does."""
+        with exact_arithmetic(tf32=self.tf32), torch.inference_mode():
+            output = self.model.module(prepare(frames, self.model, device=self.device))
+            return class_scores(output, n_images=len(frames), name=self.model.name).argmax(dim=1).cpu().numpy()
+
     def of(self, frames: Array) -> tuple[Array, dict[str, Array]]:
         """Classes and gradients of some frames.
 

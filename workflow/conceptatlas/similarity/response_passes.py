@@ -17,6 +17,7 @@ from conceptatlas.files import read_json
 from conceptatlas.progress import progress
 from conceptatlas.sheets import Row
 from conceptatlas.similarity.fidelity import Replacements, Told
+from conceptatlas.similarity.tcav import followed_classes
 from conceptatlas.similarity.vectors_file import Vectors
 
 Array = np.ndarray[Any, Any]
@@ -87,36 +88,46 @@ def answer_replaced(
 
 def keep_gradients(
     loaded: Any, layers: list[Row], stream: Stream, images: Array, vectors: list[Vectors], folder: Path, *,
-    device: str, tf32: bool = False,
+    min_class_images: int, max_classes: int, device: str, tf32: bool = False,
 ) -> Array:  # fmt: skip
-    """Write, per layer, what derivatives need of every image (`Vectors.seen`); returns the classes, int64 (image,)."""
+    """Write, per layer, what derivatives need of every image (`Vectors.seen`); returns the classes, int64 (image,).
+
+    Only images of classes that are followed (`tcav.followed_classes`) pass backwards; the others keep zeros, which no
+    row reads. A thousand classes over some hundred photographs may follow none, and then a forward pass is all.
+    """
     from conceptatlas.models.layer_gradients import LayerGradients
     from conceptatlas.models.replacing import run_batches
 
-    own = np.zeros(len(images), dtype=np.int64)
-    kept = []
-    for n, one in enumerate(vectors):
-        shape, dtype = (len(images), one.n_seen), "float32" if one.pooled else "float64"
-        if 0 in shape:
-            np.save(kept_gradients(folder, n), np.zeros(shape, dtype=dtype))
-            kept.append(np.zeros(shape, dtype=dtype))
-        else:
-            kept.append(np.lib.format.open_memmap(kept_gradients(folder, n), mode="w+", dtype=dtype, shape=shape))
+    kept = [_empty(kept_gradients(folder, n), len(images), one) for n, one in enumerate(vectors)]
     gradients = LayerGradients(loaded, {row["layer"]: row["module"] for row in layers}, device=device, tf32=tf32)
+    own = np.zeros(len(images), dtype=np.int64)
+    steps = -(-len(images) // stream.batch)
+    for place, frames in progress(stream.batches(images), description="classes of images", total=steps):
+        for part, classes in run_batches(gradients.classes, frames, batch=stream.batch, name=loaded.name):
+            own[place.start + part.start : place.start + part.stop] = classes[: part.stop - part.start]
+    followed = followed_classes(own, min_class_images=min_class_images, max_classes=max_classes)
+    wanted = np.flatnonzero(np.isin(own, followed))
     batch = min(stream.batch, GRADIENT_BATCH)
-    steps = -(-len(images) // batch)
-    pieces = stream.batches(images, at_most=batch)
-    for place, frames in progress(pieces, description="gradients at layers", total=steps):
-        for part, (classes, of_layer) in run_batches(gradients.of, frames, batch=batch, name=loaded.name):
-            at, size = place.start + part.start, part.stop - part.start
-            own[at : at + size] = classes[:size]
+    pieces = stream.batches(images[wanted], at_most=batch)
+    for place, frames in progress(pieces, description="gradients at layers", total=-(-len(wanted) // batch)):
+        for part, (_, of_layer) in run_batches(gradients.of, frames, batch=batch, name=loaded.name):
+            at = wanted[place.start + part.start : place.start + part.stop]
             for row, one, out in zip(layers, vectors, kept, strict=True):
-                for i in range(size):
-                    out[at + i] = one.seen(of_layer[row["layer"]][i])
+                for i, image in enumerate(at):
+                    out[image] = one.seen(of_layer[row["layer"]][i])
     for out in kept:
         if isinstance(out, np.memmap):
             out.flush()
     return own
+
+
+def _empty(path: Path, n_images: int, vectors: Vectors) -> Array:
+    """A file of zeros for every image, mapped into memory where it holds anything."""
+    shape, dtype = (n_images, vectors.n_seen), "float32" if vectors.pooled else "float64"
+    if 0 in shape:
+        np.save(path, np.zeros(shape, dtype=dtype))
+        return np.zeros(shape, dtype=dtype)
+    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
 
 
 def _counted(run_batches: Any, swap: Any, replaced: Replacements, frames: Array, batch: int) -> Iterator[Any]:

@@ -118,12 +118,14 @@ def respond_to_concepts(
                     rows[row["layer"]].append(frame_of(made, RESPONSE_COLUMNS, RESPONSE_TYPES))
             if vectors:
                 test = vectors[0].test_images
-                own = keep_gradients(loaded, layers, stream, test, vectors, folder, device=leased, tf32=tf32)
+                followed = {key: options[key] for key in ("min_class_images", "max_classes")}
+                own = keep_gradients(
+                    loaded, layers, stream, test, vectors, folder, **followed, device=leased, tf32=tf32
+                )
                 for n, (row, vector) in enumerate(zip(layers, vectors, strict=True)):
                     made = tcav_rows(
                         vector, np.load(kept_gradients(folder, n), mmap_mode="r"), own, comparing,
-                        same | {"layer": row["layer"]}, classes=loaded.classes,
-                        min_class_images=options["min_class_images"], max_classes=options["max_classes"],
+                        same | {"layer": row["layer"]}, classes=loaded.classes, **followed,
                     )  # fmt: skip
                     rows[row["layer"]].append(frame_of(made, RESPONSE_COLUMNS, RESPONSE_TYPES))
     except UnscoredError as error:
