@@ -37,8 +37,8 @@ def study_of_results(root: str | Path) -> Study:
     plain: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     sheets: dict[str, dict[Any, Any]] = {}
     for name, key in KEYS.items():
-        names = (tuple(row[column] for column in key) for row in plain[name])
-        sheets[name] = {n if len(n) > 1 else n[0]: row for n, row in zip(names, plain[name], strict=True)}
+        names = (tuple(row[column] for column in key) for row in plain.get(name) or [])
+        sheets[name] = {n if len(n) > 1 else n[0]: row for n, row in zip(names, plain.get(name) or [], strict=True)}
     return Study(config=plain["config"], **sheets)
 
 
