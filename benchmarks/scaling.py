@@ -143,6 +143,7 @@ def write_study(folder: Path, data: Path, *, images: int, permutations: int, cou
         "extraction": {"batch": 32, "inference_threads": 1, "device": "cpu"},
         "dissection": {"n_permutations": permutations},
         "axes": {"n_rotations": 0},
+        "atlas": {"thumbnail_size": 64, "thumbnails": 3},
         "dask": {"workers": 1},
     }
     if learned:

@@ -9,7 +9,8 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--real-data", default=None, help="folder of real images and weights for the tests marked `real`")
-    parser.addoption("--atlas", default=None, help="an atlas to open in tests/browser instead of the tiny study's")
+    parser.addoption("--atlas", default=None, help="an atlas to open in tests/browser instead of a small study's")
+    parser.addoption("--results", default=None, help="results of a small study for tests/browser, instead of a run")
 
 
 @pytest.fixture(scope="session")

@@ -86,6 +86,7 @@ NEIGHBOURS = {
     ("costs_linking", "costs"),
     ("preflight", "preflight_linking"),
     ("study_atlas", "study_plan"),
+    ("study_atlas", "study_falcon"),
     ("costs_tuning", "costs"),
     ("costs_tuning", "costs_linking"),
     ("study_requirements", "study_atlas"),

@@ -24,10 +24,11 @@ from workspace import new_workspace
 SECTIONS: dict[str, Any] = {
     "net2vec": {
         "datasets": ["scenes"],
+        "layers": ["conv5"],
         "min_train_images": 2,
         "repeats": 2,
         "n_bootstrap": 10,
-        "n_permutations": 9,
+        "n_permutations": 19,
         "layers_for_subsets": ["conv5"],
         "subsets": {"segmentation": [1, 4], "classification": [1, 4]},
         "segmentation": {"epochs": 2},
@@ -35,9 +36,11 @@ SECTIONS: dict[str, Any] = {
     },
     "similarity": {
         "datasets": ["scenes"],
-        "n_permutations": 9,
+        "n_permutations": 19,
         "n_bootstrap": 10,
         "unsupervised": {"n_concepts": 4, "n_stability": 1},
+        "reference": {"measures": ["cka"]},
+        "responses": {"kinds": []},
         "supervised": {"n_repeats": 2, "n_random": 5, "min_images": 2, "min_images_sfss": 2},
     },
     "robustness": {"datasets": ["scenes"], "models": ["plain"]},
@@ -52,8 +55,11 @@ PERTURBATIONS = "level\tkind\tamount\nnoise-5\tnoise\t5\nnoise-20\tnoise\t20\n"
 
 
 @pytest.fixture(scope="session")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results of a small study with every analysis on."""
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of a small study with every analysis on, or those given with --results."""
+    given = request.config.getoption("--results")
+    if given is not None:
+        return Path(given).resolve()
     workspace = new_workspace(tmp_path_factory.mktemp("atlas") / "run")
     config = yaml.safe_load(workspace.config.read_text())
     config["sheets"]["perturbations"] = "perturbations.tsv"

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from conceptatlas import costs_atlas
 from conceptatlas.preflight import check_study, estimate, reasons_to_refuse, this_machine
 from conceptatlas.preflight_table import Machine, Stage, table
 
@@ -79,6 +80,7 @@ def inputs(**changes: Any) -> dict[str, Any]:
         "net2vec": NET2VEC,
         "similarity": SIMILARITY,
         "falcon": {"datasets": []},
+        "atlas": {"thumbnail_size": 64, "thumbnails": 3},
         "dask": {"workers": 1},
         "preflight": {"refuse": True, "disk_gb": None, "mem_gb": None, "cores": None, "max_hours": None},
     }
@@ -348,3 +350,12 @@ def test_a_layer_that_is_not_stored_needs_masks_and_passes() -> None:
     assert two.seconds < counted["further passes"].seconds
     off = {**config, "dissection": {**config["dissection"], "models": []}}
     assert "further passes" not in by_name(estimate(**inputs(layers=layers, config=off, **given)))
+
+
+def test_the_atlas_costs_pages_of_every_data_set_and_model_and_the_joins() -> None:
+    atlas = by_name(estimate(**inputs()))["atlas"]
+    assert atlas.jobs == 3
+    again = by_name(estimate(**inputs(n_images={"d": 2000})))["atlas"]
+    assert again.seconds > atlas.seconds
+    assert again.disk_mb - atlas.disk_mb == pytest.approx(1000 * costs_atlas.PICTURE_MB)
+    assert "atlas" not in by_name(estimate(**inputs(pairs=[])))

@@ -9,11 +9,13 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from conceptatlas.study_plan import Study
+from conceptatlas.study_falcon import explaining_pairs
+from conceptatlas.study_plan import Study, labelled
 
 DATASET_FILES = ("dataset.json", "concepts.parquet")
 """Of every data set, what the joins read."""
-SECTIONS = ("thresholds", "geometry", "dissection", "axes", "robustness", "principal", "net2vec", "similarity")
+SECTIONS = ("thresholds", "geometry", "dissection", "axes", "robustness", "principal", "net2vec", "similarity",
+            "open_vocabulary", "falcon")  # fmt: skip
 """Sections of the config that method pages show."""
 MODEL_COLUMNS = ("model", "source", "architecture", "weights", "twin_of", "twin_role", "supervision")
 """Columns of models.tsv that pages show."""
@@ -48,6 +50,7 @@ class AtlasPlan:
             "principal": set(study.principal()),
             "net2vec": set(study.learned()),
             "similarity": set(study.compared()),
+            "falcon": set(study.explained()),
             "counted": {
                 (dataset, model, row["layer"])
                 for dataset, model in study.dissected()
@@ -56,7 +59,8 @@ class AtlasPlan:
         }
 
     def layer_files(self, dataset: str, model: str, layer: str) -> dict[str, str]:
-        """Name -> path of every result about the units of a layer that the study asks for."""
+        """Name -> path of every result about the units of a layer that the study asks for; a colon parts the name from
+        the encoder and vocabulary of a result that may come several times."""
         place, key, asked = f"{dataset}/{model}/{layer}", (dataset, model, layer), self._asked
         files = {"statistics": f"statistics/{place}.h5", "statistics_manifest": f"statistics/{place}.json"}
         if key[:2] in asked["dissection"]:
@@ -74,7 +78,25 @@ class AtlasPlan:
                 "discovered_examples": f"similarity/{place}/discovered_examples.h5",
                 "profiles": f"similarity/{place}/profiles.parquet",
             }
+        for encoder, vocabulary in self._labelled.get(key, []):
+            folder = f"open_vocabulary/{place}/{encoder}/{vocabulary}"
+            files[f"wording:{encoder}~{vocabulary}"] = f"{folder}/labels.parquet"
+            files[f"wordings:{encoder}~{vocabulary}"] = f"{folder}/masks.parquet"
+        for encoder, vocabulary in self._explaining if key in asked["falcon"] else []:
+            files[f"explained:{encoder}~{vocabulary}"] = f"falcon/{place}/{encoder}/{vocabulary}/explained.parquet"
         return files
+
+    @functools.cached_property
+    def _labelled(self) -> dict[tuple[str, str, str], list[tuple[str, str]]]:
+        """(dataset, model, layer) -> (encoder, vocabulary) whose words label its units."""
+        found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+        for dataset, model, layer, encoder, vocabulary in labelled(self.study):
+            found.setdefault((dataset, model, layer), []).append((encoder, vocabulary))
+        return found
+
+    @functools.cached_property
+    def _explaining(self) -> list[tuple[str, str]]:
+        return explaining_pairs(self.study)
 
     def _learned_files(self, place: str) -> dict[str, str]:
         tasks = self.study.learned_tasks()

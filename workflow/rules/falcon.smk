@@ -314,7 +314,14 @@ rule plot_falcon:
         comparisons=explained_by_model("comparisons.parquet"),
         failures=explained_by_model("failures.parquet"),
     output:
-        folder=directory("<results>/figures/falcon/{dataset}/{model}"),
+        folder=report(
+            directory("<results>/figures/falcon/{dataset}/{model}"),
+            patterns=["{figure}.png"],
+            caption="../report/falcon.rst",
+            category="FALCON",
+            subcategory="{dataset}",
+            labels={"model": "{model}", "figure": "{figure}"},
+        ),
     log:
         "<logs>/plot_falcon/{dataset}/{model}.log",
     benchmark:
@@ -344,7 +351,14 @@ rule plot_falcon_models:
         transfers=joined_on_dataset("transfer.parquet"),
         transferred=joined_on_dataset("transferred.parquet"),
     output:
-        folder=directory("<results>/figures/falcon/{dataset}/models"),
+        folder=report(
+            directory("<results>/figures/falcon/{dataset}/models"),
+            patterns=["{figure}.png"],
+            caption="../report/falcon_models.rst",
+            category="FALCON",
+            subcategory="{dataset}",
+            labels={"model": "all", "figure": "{figure}"},
+        ),
     log:
         "<logs>/plot_falcon_models/{dataset}.log",
     benchmark:

@@ -161,7 +161,14 @@ rule plot_link:
         counterfactuals=counterfactual_files,
         changes=trajectory_table,
     output:
-        folder=directory("<results>/figures/linking/{generator}/{model}/link"),
+        folder=report(
+            directory("<results>/figures/linking/{generator}/{model}/link"),
+            patterns=["{figure}.png"],
+            caption="../report/linking.rst",
+            category="Linking",
+            subcategory="{generator}",
+            labels={"model": "{model}", "figure": "{figure}"},
+        ),
     log:
         "<logs>/plot_link/{generator}/{model}.log",
     benchmark:

@@ -83,7 +83,14 @@ rule plot_open_vocabulary:
         summaries=labelled_of_model("summary.parquet"),
         examples=labelled_of_model("examples.h5"),
     output:
-        folder=directory("<results>/figures/open_vocabulary/{dataset}/{model}"),
+        folder=report(
+            directory("<results>/figures/open_vocabulary/{dataset}/{model}"),
+            patterns=["{figure}.png"],
+            caption="../report/open_vocabulary.rst",
+            category="Labels in words",
+            subcategory="{dataset}",
+            labels={"model": "{model}", "figure": "{figure}"},
+        ),
     log:
         "<logs>/plot_open_vocabulary/{dataset}/{model}.log",
     benchmark:

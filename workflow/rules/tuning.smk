@@ -171,7 +171,14 @@ rule plot_tuning:
         shown=f"{LINKED}/shown.h5",
         head=head_table,
     output:
-        folder=directory("<results>/figures/linking/{generator}/{model}/tuning"),
+        folder=report(
+            directory("<results>/figures/linking/{generator}/{model}/tuning"),
+            patterns=["{figure}.png"],
+            caption="../report/tuning.rst",
+            category="Linking",
+            subcategory="{generator}",
+            labels={"model": "{model}", "figure": "{figure}"},
+        ),
     log:
         "<logs>/plot_tuning/{generator}/{model}.log",
     benchmark:

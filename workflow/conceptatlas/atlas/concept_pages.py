@@ -16,7 +16,7 @@ from conceptatlas.tables import read_table
 IN_FILE = 16
 """Concepts in a file."""
 BEST_UNITS = 40
-LARGEST_WEIGHTS = 24
+LARGEST_WEIGHTS = 16
 FAILURES = 12
 LABEL = ("unit", "rank", "concept", "category", "iou_category", "ci_low", "ci_high")
 

@@ -64,6 +64,33 @@ METHODS: tuple[dict[str, Any], ...] = (
         "tables": ["principal"],
     },
     {
+        "id": "open_vocabulary",
+        "title": "Labels in words",
+        "question": "Which words of a vocabulary describe a unit?",
+        "definition": [
+            "An image-text model says how well each word fits each image; the label is the word whose profile over "
+            "images follows the unit's activations best. It is chosen on one part of the images and scored on another, "
+            "against permuted images.",
+        ],
+        "formula": "",
+        "source": "Oikarinen, Weng: CLIP-Dissect. ICLR 2023.",
+        "options": ["open_vocabulary"],
+        "tables": ["wording", "wordings"],
+    },
+    {
+        "id": "falcon",
+        "title": "FALCON",
+        "question": "Which words explain a feature, or a group of features together?",
+        "definition": [
+            "Captions near the crops that activate a feature highly give words; words that images with a low "
+            "activation give too are dropped. Features that cannot be explained alone may be so in groups.",
+        ],
+        "formula": "",
+        "source": "Kalibhat, Bhardwaj, Bruss, Firooz, Sanjabi, Feizi: FALCON. ICML 2023.",
+        "options": ["falcon"],
+        "tables": ["explained"],
+    },
+    {
         "id": "net2vec",
         "title": "Net2Vec",
         "question": "How many units does a concept need?",

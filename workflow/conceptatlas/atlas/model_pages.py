@@ -80,14 +80,12 @@ def _build_layer(
 ) -> dict[str, Any]:
     key = f"models/{context.dataset}/{context.model}/{context.layer}"
     wanted = {name: name for name in TABLES} | {k: v for section in SECTIONS for k, v in section.tables.items()}
-    for result, name in wanted.items():
-        if context.has(result):
-            table = script_table(
-                context.path(result),
-                source=str(context.plan["files"][result]),
-                drop=("dataset", "model", "layer", *TABLES.get(result, ())),
-            )
-            write_script(home, f"{key}/{name}", table)
+    for result, path in context.plan["files"].items():
+        base, _, which = result.partition(":")
+        if base in wanted and path.endswith(".parquet"):
+            dropped = ("dataset", "model", "layer", *TABLES.get(base, ()))
+            name = wanted[base] + (f"@{which}" if which else "")
+            write_script(home, f"{key}/{name}", script_table(context.path(result), source=path, drop=dropped))
     if context.has("discovered_examples"):
         write_script(home, f"{key}/found", found_examples(context.path("discovered_examples")))
     facts = _facts(context)

@@ -101,7 +101,7 @@ def _definitions(root: Path, plan: dict[str, Any]) -> dict[str, Any]:
     for pair in plan["pairs"]:
         for named in (pair["files"], *(layer["files"] for layer in pair["layers"])):
             for name, path in named.items():
-                files.setdefault(name, path)
+                files.setdefault(name.partition(":")[0], path)
     for dataset in plan["datasets"]:
         files.setdefault("concepts", f"datasets/{dataset['dataset']}/concepts.parquet")
         for name, path in dataset["files"].items():

@@ -37,9 +37,15 @@ def study_of_results(root: str | Path) -> Study:
     plain: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     sheets: dict[str, dict[Any, Any]] = {}
     for name, key in KEYS.items():
-        names = (tuple(row[column] for column in key) for row in plain[name])
-        sheets[name] = {n if len(n) > 1 else n[0]: row for n, row in zip(names, plain[name], strict=True)}
-    return Study(config=plain["config"], **sheets)
+        names = (tuple(row[column] for column in key) for row in plain.get(name) or [])
+        sheets[name] = {n if len(n) > 1 else n[0]: row for n, row in zip(names, plain.get(name) or [], strict=True)}
+    config = {name: {key: [] for key in _NONE} for name in _LATER} | plain["config"]
+    return Study(config=config, **sheets)
+
+
+_LATER = ("net2vec", "similarity", "open_vocabulary", "falcon", "linking")
+"""Sections that results of an earlier version may lack; they are off then."""
+_NONE = ("datasets", "models", "layers", "encoders", "vocabularies")
 
 
 def build_whole(root: str | Path, home: str | Path, *, options: dict[str, Any]) -> None:

@@ -1,6 +1,9 @@
 "use strict";
 /* Data arrives as scripts, because a page opened by double click may not read files: each calls Atlas.put(key, value). */
 
+/* What a table is, without the encoder and vocabulary that may follow. */
+Atlas.kind = function (key) { return key.split("/").pop().split("@")[0]; };
+
 Atlas.waiting = new Map();
 Atlas.ready = new Map();
 
@@ -28,7 +31,7 @@ Atlas.load = function (key) {
 class Table {
   constructor(key, content) {
     this.key = key;
-    this.kind = key.split("/").pop();
+    this.kind = Atlas.kind(key);
     this.source = content.source;
     this.n = content.n;
     this.columns = content.columns;

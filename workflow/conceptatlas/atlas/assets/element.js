@@ -41,11 +41,11 @@ Atlas.card = function (title, ...children) {
   return h("section", { class: "card" }, title ? h("h2", {}, title) : null, ...children);
 };
 
-/* A table from rows of cells; `head`: texts, numbers stand right where `right` says so. */
-Atlas.rows = function (caption, head, rows, { right = [] } = {}) {
+/* A table from rows of cells; `head`: texts, numbers stand right where `right` says so; `prose`: cells break lines. */
+Atlas.rows = function (caption, head, rows, { right = [], prose = false } = {}) {
   const side = (i) => (right.includes(i) ? "right" : null);
   return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": caption },
-    h("table", {}, h("caption", {}, caption),
+    h("table", { class: prose ? "prose" : null }, h("caption", {}, caption),
       h("thead", {}, h("tr", {}, head.map((text, i) => h("th", { scope: "col", class: side(i) }, text)))),
       h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell, i) =>
         i === 0 ? h("th", { scope: "row", class: side(i) }, cell) : h("td", { class: side(i) }, cell)))))));

@@ -20,7 +20,7 @@ Atlas.number = function (value, at, { percent, digits, interval = false, text } 
   return h("a", {
     class: "number",
     href: `${Atlas.to("table", ...at.key.split("/"))}?row=${at.row}`,
-    data: { kind: at.kind || at.key.split("/").pop(), column: at.column, range, chance: at.chance == null ? "" : Atlas.format(at.chance), row: at.row, key: at.key },
+    data: { kind: at.kind || Atlas.kind(at.key), column: at.column, range, chance: at.chance == null ? "" : Atlas.format(at.chance), row: at.row, key: at.key },
   }, shown, interval && between ? h("small", {}, ` [${range.replace(" to ", ", ")}]`) : null);
 };
 

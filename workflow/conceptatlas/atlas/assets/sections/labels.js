@@ -7,7 +7,7 @@ Atlas.section({
     const rows = t.where({ unit: context.unit });
     if (!rows.length) return null;
     const cell = (row, column, options) => Atlas.cell(t, row, column, options);
-    return [h("div", { class: "columns" }, Atlas.rows("The unit's best concepts", ["Concept", "Category", "IoU [interval]", "IoU, all images", "F1", "Pearson", "Cosine", "AUPRC", "Images"], rows.map((row) => [
+    return [h("div", { class: "beside" }, Atlas.rows("The unit's best concepts", ["Concept", "Category", "IoU [interval]", "IoU, all images", "F1", "Pearson", "Cosine", "AUPRC", "Images"], rows.map((row) => [
       Atlas.linkConcept(dataset, t.value(row, "concept")), Atlas.category(t.value(row, "category")),
       cell(row, "iou_category", { low: "ci_low", high: "ci_high", interval: true }), cell(row, "iou_all"), cell(row, "f1"), cell(row, "pearson"), cell(row, "cosine"), cell(row, "auprc"), cell(row, "n_images_with_concept")]),
     { right: [2, 3, 4, 5, 6, 7, 8] }),

@@ -19,8 +19,8 @@ Atlas.view("method", async function ([id]) {
   return {
     title: method.title, crumbs: [["Methods", "#/methods"]],
     body: [h("h1", {}, method.title), h("p", { class: "lead" }, method.question), Atlas.card("Definition", method.definition.map((text) => h("p", {}, text)), method.formula ? h("p", { class: "formula" }, method.formula) : null, h("p", { class: "quiet" }, method.source)),
-      Atlas.card("Options of this study", Atlas.rows("Options of this study", ["Option", "Value"], options)),
+      Atlas.card("Options of this study", Atlas.rows("Options of this study", ["Option", "Value"], options, { prose: true })),
       method.tables.filter((name) => Atlas.definitions[name]).map((name) => h("section", { class: "card" }, h("details", {}, h("summary", {}, `Columns of ${name.replaceAll("_", " ")}`),
-        Atlas.rows(`Columns of ${name}`, ["Column", "Definition", "Unit"], Object.entries(Atlas.definitions[name]).map(([column, [definition, unit]]) => [column, definition, unit]))))) ],
+        Atlas.rows(`Columns of ${name}`, ["Column", "Definition", "Unit"], Object.entries(Atlas.definitions[name]).map(([column, [definition, unit]]) => [column, definition, unit]), { prose: true })))) ],
   };
 });

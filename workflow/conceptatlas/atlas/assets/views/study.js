@@ -13,7 +13,8 @@ Atlas.view("study", async function () {
   ];
   for (const dataset of datasets) body.push(await findings(dataset));
   for (const dataset of datasets) body.push(await showpieces(dataset));
-  body.push(h("div", { class: "columns" }, Atlas.card("Models", modelTable(models, layers)), await Promise.all(datasets.map(detectorChart))));
+  body.push(Atlas.card("Models", modelTable(models, layers)));
+  for (const dataset of datasets) body.push(await detectorChart(dataset));
   body.push(warningCard(warnings), Atlas.card("Data sets", h("ul", { class: "plain" }, datasets.map((d) => h("li", {},
     h("a", { href: Atlas.to("dataset", d.dataset) }, d.dataset), ` – ${Atlas.format(d.n_valid)} images, ${Atlas.format(d.n_concepts)} concepts (${d.format})`)))));
   return { title: "Study", body };
@@ -33,15 +34,16 @@ async function showpieces({ dataset }) {
 }
 
 function modelTable(models, layers) {
+  const several = Atlas.overview.datasets.length > 1;
   const rows = models.flatMap((model) => [...new Set(layers.filter((l) => l.model === model.model).map((l) => l.dataset))].map((dataset) => {
     const own = layers.filter((l) => l.model === model.model && l.dataset === dataset);
     const best = own.filter((l) => l.detectors != null).sort((a, b) => b.detectors - a.detectors)[0];
-    return [h("a", { href: Atlas.to("model", dataset, model.model) }, model.model), dataset,
-      model.weights === "random" ? `${model.architecture}, random weights` : model.architecture,
+    return [h("a", { href: Atlas.to("model", dataset, model.model) }, model.model), ...(several ? [dataset] : []),
+      model.weights === "random" ? `${model.architecture}, random` : model.architecture,
       model.twin_of ? `${model.twin_role} of ${model.twin_of}` : "–", own.length, own.reduce((n, l) => n + l.n_units, 0),
       best ? h("span", {}, `${best.detectors} of ${best.n_units} in `, h("a", { href: Atlas.to("layer", dataset, model.model, best.layer) }, best.layer)) : "–"];
   }));
-  return Atlas.rows("Models of the study", ["Model", "Data set", "Architecture", "Twin", "Layers", "Units", "Most detectors"], rows, { right: [4, 5] });
+  return Atlas.rows("Models of the study", ["Model", ...(several ? ["Data set"] : []), "Architecture", "Twin", "Layers", "Units", "Most detectors"], rows, { right: several ? [4, 5] : [3, 4] });
 }
 
 /* Sentences made from the joined tables; each number leads to its row. */
@@ -116,9 +118,8 @@ async function detectorChart({ dataset, tables }) {
     text: `${t.value(row, "model")} ${t.value(row, "layer")}`, value: t.value(row, "value"), low: t.value(row, "ci_low"), high: t.value(row, "ci_high"),
     chance: t.value(row, "null_high"), href: Atlas.to("layer", dataset, t.value(row, "model"), t.value(row, "layer")) }));
   return Atlas.card(`Concepts detected, by layer (${dataset})`,
-    Atlas.dots("Concepts detected by layer", rows, { unit: "different concepts among the detectors' labels" }),
-    h("p", { class: "note" }, "Dot: value; line: interval over resampled blocks of images; small mark: 95 % point with permuted labels. ",
-      h("a", { href: `#/table/study/${encodeURIComponent(dataset)}/dissection_summary` }, "All numbers")));
+    h("div", { class: "beside" }, Atlas.dots("Concepts detected by layer", rows, { unit: "different concepts among the detectors' labels", width: 760 }), h("p", { class: "note" }, "Dot: value; line: interval over resampled blocks of images; small mark: 95 % point with permuted labels. ",
+      h("a", { href: `#/table/study/${encodeURIComponent(dataset)}/dissection_summary` }, "All numbers"))));
 }
 
 function warningCard(warnings) {

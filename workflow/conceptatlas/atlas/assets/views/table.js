@@ -25,9 +25,9 @@ Atlas.view("table", async function (args, query) {
     title: `Table ${t.kind}`, crumbs,
     body: [h("h1", {}, `Table: ${t.kind.replaceAll("_", " ")}`),
       h("p", {}, `${Atlas.format(t.n)} rows. `, h("a", { class: "button", href: file, download: `${key.replaceAll("/", "-")}.csv` }, "Download as CSV"), " Numbers have 5 significant digits here; all of them are in ", h("code", {}, t.source), "."),
-      fixed.length ? h("details", {}, h("summary", {}, `${fixed.length} columns with one value`), Atlas.rows("Columns with one value", ["Column", "Value", "Definition"], fixed.map((c) => [c.name, c.constant === "" ? "(empty)" : c.kind === "boolean" ? (c.constant ? "true" : "false") : Atlas.format(c.constant), c.definition]))) : null,
+      fixed.length ? h("details", {}, h("summary", {}, `${fixed.length} columns with one value`), Atlas.rows("Columns with one value", ["Column", "Value", "Definition"], fixed.map((c) => [c.name, c.constant === "" ? "(empty)" : c.kind === "boolean" ? (c.constant ? "true" : "false") : Atlas.format(c.constant), c.definition]), { prose: true })) : null,
       steps, h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Rows" }, h("table", {}, h("caption", { class: "unseen" }, t.source), h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "right" }, "row"), head)), h("tbody", {}, rows))),
-      h("section", { class: "card" }, h("h2", {}, "Definitions"), Atlas.rows("Definitions of the columns", ["Column", "Definition", "Unit"], t.columns.map((c) => [c.name, c.definition, c.unit])))],
+      h("section", { class: "card" }, h("h2", {}, "Definitions"), Atlas.rows("Definitions of the columns", ["Column", "Definition", "Unit"], t.columns.map((c) => [c.name, c.definition, c.unit]), { prose: true }))],
     after: () => { const row = wanted != null && document.getElementById(`row-${wanted}`); if (row) setTimeout(() => row.scrollIntoView({ block: "center" }), 0); },
   };
 });

@@ -15,6 +15,10 @@ Atlas.view("unit", async function ([dataset, model, layer, name]) {
     value: (section) => (chunk.sections[section] || [])[unit - chunk.first] ?? null,
     table: (table) => Atlas.table(Atlas.key(place, table)),
     has: (result) => place.results.includes(result),
+    several: (result) => Promise.all(place.results.filter((name) => name.startsWith(`${result}:`)).map(async (name) => {
+      const which = name.slice(result.length + 1);
+      return [which, await Atlas.table(Atlas.key(place, `${result}@${which}`))];
+    })),
   };
   const step = (other, text) => other >= 0 && other < place.n_units ? h("a", { href: Atlas.to("unit", dataset, model, layer, other) }, text) : null;
   const body = [h("div", { class: "head" }, h("h1", {}, `${model} ${layer}, unit ${unit}`), h("p", { class: "steps" }, step(unit - 1, `← ${unit - 1}`), step(unit + 1, `${unit + 1} →`))), verdict(context)];
