@@ -58,15 +58,17 @@ def _encoder(row: Row) -> Iterable[Exception | str]:
         yield f"{place}: source {row['source']} needs {wanted} in column architecture"
     if row["trust_pickle"] and row["source"] != "open_clip":
         yield f"{place}: trust_pickle belongs to source open_clip"
+    wrong = False
     try:
         options_of(row)
     except ValueError as error:
+        wrong = True
         yield error
-    if _set(row):
+    if _set(row) and not wrong:
         full = expand_row(row)
         for file in encoder_files(full):
             if not Path(file).exists():
-                yield f"{place}: weights {file} do not exist (relative to where the workflow runs)"
+                yield f"{place}: {file} does not exist (relative to where the workflow runs)"
         if row["source"] == "user" and row["architecture"]:
             file = plugin_file(full["architecture"])
             if file.endswith(".py") and full["architecture"].rpartition(":")[0] == file and not Path(file).is_file():

@@ -24,7 +24,7 @@ ROW = {"encoder": "words", "source": "demo", "weights": str(SHIPPED / "encoder.s
 
 def test_bags_count_known_words() -> None:
     towers = Towers(["a", "cat", "red"])
-    assert towers.bags(["A red, red cat.", "dogs", ""]).tolist() == [[1, 1, 2], [0, 0, 0], [0, 0, 0]]
+    assert towers.bags(["A red, red cat.", "dogs", "", "cats"]).tolist() == [[1, 1, 2], [0, 0, 0], [0, 0, 0], [0, 1, 0]]
     assert words_of("It's 2 cats!") == ["it", "s", "cats"]
 
 

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conceptatlas.open_vocabulary.soft_wpmi import Constants, best_concepts, concept_shares, soft_wpmi, top_images
+from conceptatlas.open_vocabulary.soft_wpmi import (
+    Constants,
+    best_concepts,
+    concept_shares,
+    soft_wpmi,
+    term_table,
+    top_images,
+)
 
 Array = np.ndarray[Any, Any]
 
@@ -59,6 +66,18 @@ def test_equals_the_literal_loop_at_the_authors_constants() -> None:
     np.testing.assert_allclose(
         found(cosines, activations, Constants()), literal(cosines, activations, Constants()), rtol=1e-9
     )
+
+
+def test_a_table_of_terms_changes_no_bit() -> None:
+    cosines, activations = drawn()
+    constants = Constants(top_images=7)
+    shares, chosen = concept_shares(cosines, scale=10), top_images(activations, 7)
+    table = term_table(shares, constants)
+    assert table is not None
+    np.testing.assert_array_equal(
+        soft_wpmi(shares, chosen, constants, table=table), soft_wpmi(shares, chosen, constants)
+    )
+    assert term_table(np.zeros((10_000, 1000)), Constants()) is None
 
 
 def test_by_hand() -> None:

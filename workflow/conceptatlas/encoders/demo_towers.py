@@ -80,10 +80,14 @@ class Towers(nn.Module):
         self._numbers = {word: number for number, word in enumerate(self.words)}
 
     def bags(self, texts: Sequence[str]) -> torch.Tensor:
-        """How often each word stands in each text, float32 (text, word)."""
-        numbers, n = self._numbers, len(self.words)
-        places = [
-            row * n + numbers[word] for row, text in enumerate(texts) for word in words_of(text) if word in numbers
-        ]
+        """How often each word stands in each text, float32 (text, word); of a word that is not known its plural or
+        singular, where that is."""
+        n = len(self.words)
+        found = [(row, self._known(word)) for row, text in enumerate(texts) for word in words_of(text)]
+        places = [row * n + number for row, number in found if number is not None]
         counts = np.bincount(np.array(places, dtype=np.int64), minlength=len(texts) * n)
         return torch.from_numpy(counts.astype(np.float32).reshape(len(texts), n))
+
+    def _known(self, word: str) -> int | None:
+        forms = (word, f"{word}s", word.removesuffix("s"))
+        return next((self._numbers[form] for form in forms if form in self._numbers), None)

@@ -61,9 +61,11 @@ def triple_option(row: Row, options: dict[str, str], key: str) -> tuple[float, f
 
 
 def encoder_files(row: Row) -> list[str]:
-    """Files whose content decides about the numbers of a row: its weights."""
+    """Files whose content decides about the vectors of a row: its weights, and what options of a user's encoder name
+    as a path (with a separator)."""
     weights = str(row.get("weights", "") or "")
-    return [weights] if weights else []
+    named = options_of(row).values() if row.get("source") == "user" else ()
+    return [file for file in (weights, *(value for value in named if "/" in value)) if file]
 
 
 def with_encoder_files_in(row: Row, folders: list[str]) -> dict[str, Any]:

@@ -49,8 +49,8 @@ def load(row: Row, device: str) -> Sides:
     code = inspect.getsourcefile(inspect.unwrap(function)) or ""
     digest = text_digest(
         file_sha256(code) if code else architecture,
-        file_sha256(weights) if weights and Path(weights).is_file() else weights,
-        *(f"{key}={value}" for key, value in sorted(options.items())),
+        _content(weights),
+        *(f"{key}={_content(value)}" for key, value in sorted(options.items())),
         str(getattr(made, "digest", "")),
     )
     return Sides(
@@ -60,3 +60,8 @@ def load(row: Row, device: str) -> Sides:
         texts=None if texts is None else lambda given: np.asarray(texts(list(given))),
         about={"preprocessing": str(getattr(made, "preprocessing", "the user's own"))},
     )
+
+
+def _content(named: str) -> str:
+    """The digest of a file instead of its place, which may change."""
+    return file_sha256(named) if "/" in named and Path(named).is_file() else named

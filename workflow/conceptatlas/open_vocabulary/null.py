@@ -15,7 +15,14 @@ import numpy as np
 
 from conceptatlas.files import scratch_beside
 from conceptatlas.open_vocabulary.simulation import paired_correlations
-from conceptatlas.open_vocabulary.soft_wpmi import Constants, best_concepts, concept_shares, soft_wpmi, top_images
+from conceptatlas.open_vocabulary.soft_wpmi import (
+    Constants,
+    best_concepts,
+    concept_shares,
+    soft_wpmi,
+    term_table,
+    top_images,
+)
 from conceptatlas.parallel import parallel_map
 from conceptatlas.seeds import generator
 
@@ -74,12 +81,13 @@ def _run(task: tuple[int, int], *, folder: str, constants: Constants, seed: int,
         np.load(Path(folder, f"{key}.npy")) for key in ("activations", "cosines", "selecting", "sources", "given")
     )
     shares = concept_shares(cosines[selecting], scale=constants.scale)
+    table = term_table(shares, constants)
     held_out = ~selecting
     profiles, of_given = cosines[held_out], given[held_out]
     searched, permuted = [], []
     for permutation in range(*task):
         moved = activations[_within(sources, generator(seed, name, "permuted images", permutation))]
-        scores = soft_wpmi(shares, top_images(moved[selecting], constants.top_images), constants)
+        scores = soft_wpmi(shares, top_images(moved[selecting], constants.top_images), constants, table=table)
         labels = best_concepts(scores, 1)[:, 0]
         searched.append(paired_correlations(moved[held_out], profiles[:, labels]))
         permuted.append(paired_correlations(moved[held_out], of_given))

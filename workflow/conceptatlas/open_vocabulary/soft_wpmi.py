@@ -16,6 +16,9 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 
+LARGEST_TABLE = 256e6  # bytes
+
+
 @dataclass(frozen=True)
 class Constants:
     """Constants of soft-WPMI; defaults are the authors'.
@@ -54,10 +57,30 @@ def top_images(activations: Array, n: int) -> Array:
     return order
 
 
-def soft_wpmi(shares: Array, chosen: Array, constants: Constants) -> Array:
+def term_table(shares: Array, constants: Constants) -> Array | None:
+    """All terms log(1 + p_j (P - 1) + eps), float64 (top_images, image, concept), for scores that are computed over and
+    over; None where they would take more than 256 MB."""
+    if shares.size * constants.top_images * 8 > LARGEST_TABLE:
+        return None
+    table = np.empty((constants.top_images, *shares.shape))
+    for j, weight in enumerate(constants.weights):
+        table[j] = _terms(shares, weight, constants.eps)
+    return table
+
+
+def _terms(shares: Array, weights: Any, eps: float) -> Array:
+    terms: Array = shares - 1
+    terms *= weights
+    terms += 1 + eps
+    np.log(terms, out=terms)
+    return terms
+
+
+def soft_wpmi(shares: Array, chosen: Array, constants: Constants, *, table: Array | None = None) -> Array:
     """Scores float64 (unit, concept).
 
     shares : float64 (image, concept), see `concept_shares`. chosen : int64 (top_images, unit), see `top_images`.
+    table : `term_table` of the shares; the scores are the same to the last bit with and without it.
 
     Raises
     ------
@@ -69,14 +92,11 @@ def soft_wpmi(shares: Array, chosen: Array, constants: Constants) -> Array:
             f"soft-WPMI looks at the {constants.top_images} images with the largest activations and got {len(chosen)}: "
             "ask for fewer (open_vocabulary.top_images)"
         )
-    weights = constants.weights[:, None]
+    weights, places = constants.weights[:, None], np.arange(constants.top_images)
     fits = np.empty((chosen.shape[1], shares.shape[1]))
     for unit in range(chosen.shape[1]):
-        terms = shares[chosen[:, unit]]
-        terms -= 1
-        terms *= weights
-        terms += 1 + constants.eps
-        np.log(terms, out=terms)
+        own = chosen[:, unit]
+        terms = _terms(shares[own], weights, constants.eps) if table is None else table[places, own]
         fits[unit] = terms.sum(axis=0)
     largest = fits.max(axis=0)
     overall = largest + np.log(np.exp(fits - largest).sum(axis=0)) - np.log(len(fits))
