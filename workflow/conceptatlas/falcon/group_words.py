@@ -52,17 +52,13 @@ def explain(
     """
     about: Rows = []
     found: Rows = []
-    sets: dict[int, RandomSets] = {}
     for group in groups:
-        size = len(group.high)
-        if size not in sets:
-            rng = generator(seed, "random groups of images", size)
-            sets[size] = RandomSets(table.confidence[pool], size, int(null["n_random"]), rng)
-        own = _words(group, table, sets[size], words, weights, confidence)
+        rows = np.concatenate([pool, group.high])  # as in any permutation test: what is drawn from holds the group too
+        rng = generator(seed, "random groups of images", group.name)
+        sets = RandomSets(table.confidence[rows], len(group.high), int(null["n_random"]), rng)
+        own = _words(group, table, sets, words, weights, confidence)
         found += own
-        about.append(
-            _likeness(group, embeddings, pool, sets[size], similarity, weights, confidence, seed) | {"own": own}
-        )
+        about.append(_likeness(group, embeddings, rows, sets, similarity, weights, confidence, seed) | {"own": own})
     _correct(about, found, table, level=float(null["level"]))
     for row in about:
         row |= _verdict(row.pop("own")) | {"n_random": int(null["n_random"]), "level": float(null["level"])}
@@ -112,7 +108,7 @@ def _words(
 def _likeness(
     group: GroupImages,
     embeddings: Array,
-    pool: Array,
+    rows: Array,
     sets: RandomSets,
     options: dict[str, Any],
     weights: Array,
@@ -123,7 +119,7 @@ def _likeness(
     size, diagonal = len(group.high), str(options["diagonal"])
     own = embeddings[group.high]
     value = mean_similarity(own, diagonal=diagonal)
-    null = random_similarities(embeddings[pool], sets.draws, size, diagonal=diagonal)
+    null = random_similarities(embeddings[rows], sets.draws, size, diagonal=diagonal)
     rng = generator(seed, "bootstrap of crops", group.name)
     draws = rng.multinomial(size, np.full(size, 1 / size), size=len(weights))
     low, high = similarity_interval(own, draws, diagonal=diagonal, confidence=confidence)

@@ -102,7 +102,8 @@ class Null(NamedTuple):
 
 
 class RandomSets:
-    """Random sets of a size out of a pool of images; groups of one size share them.
+    """Random sets of a size out of a pool of images, which should hold the group they are compared with: a word that
+    the pool lacks would be rarer than any that a random set can hold.
 
     Parameters
     ----------
@@ -129,9 +130,10 @@ class RandomSets:
         """0/1 (set, pool image)."""
         self._at = np.flatnonzero(np.asarray(pool.getnnz(axis=0)))  # other words score 0 in every set
         self._scores = (self.draws @ pool[:, self._at]).toarray() / size
-        self._mean, self._sd = np.zeros(pool.shape[1]), np.zeros(pool.shape[1])
-        if n_random:
-            self._mean[self._at], self._sd[self._at] = self._scores.mean(axis=0), self._scores.std(axis=0)
+        # over all sets that could be drawn, not those drawn: the same whichever set is the observed one
+        self._mean = np.asarray(pool.mean(axis=0)).ravel()
+        variance = np.maximum(np.asarray(pool.multiply(pool).mean(axis=0)).ravel() - self._mean**2, 0)
+        self._sd = np.sqrt(variance / size * (n_images - size) / max(n_images - 1, 1))
         positive = self._sd[self._sd > 0]
         self._scale = self._sd + (float(np.median(positive)) if len(positive) else 1.0)
         standard = (self._scores - self._mean[self._at]) / self._scale[self._at]
@@ -140,8 +142,8 @@ class RandomSets:
     def compare(self, scores: Array, words: Array) -> Null:
         """Compare the scores of some words (columns of the pool) with those in the random sets.
 
-        Standardised means minus the null's mean, divided by its standard deviation plus the median one over words (a
-        word that no random set holds has none of its own).
+        Standardised means minus the mean over all sets that could be drawn, divided by their standard deviation plus
+        the median one over words: the deviation alone would make the rarest words stand out most.
         """
         if not self.n_random:
             nothing = np.full(len(words), np.nan)
