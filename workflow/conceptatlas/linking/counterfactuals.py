@@ -316,7 +316,7 @@ def write_trajectories(
     *,
     device: Any,
 ) -> None:
-    """Pictures along `n_each` searches of every pair of classes, successes first, of different pictures where there are.
+    """Pictures along `n_each` searches of every pair of classes, successes and other pictures first.
 
     `pictures` uint8 (frame, 3, size, size); per frame `row` (of the table), `step` (-2 the picture I itself, -1 its
     copy through the circle, else the step), `logits` float32 (frame, 2) of the head, of origin and target (NaN for I),
