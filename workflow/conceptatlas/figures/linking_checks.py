@@ -59,7 +59,7 @@ def causal_check(cycle: pd.DataFrame, *, place: str) -> Figure:
         color="black",
         linewidth=1.2,
     )
-    right.axvline(1, color=OTHER, linewidth=0.8, linestyle="--")
+    right.axvline(0, color=OTHER, linewidth=0.8)
     right.set_xlabel("its change by the change that was set (1: as claimed)")
     for ax in (left, right):
         grid(ax, "y")
