@@ -38,6 +38,12 @@ def test_cut_and_degenerate_clusters():
     assert np.isnan(tsne_map(np.zeros((4, 2)), perplexity=3, seed=0)).all()
 
 
+def test_a_map_of_one_label():
+    places = tsne_map(np.linspace(-1, 1, 9)[:, None], perplexity=3, seed=0)
+    assert np.isfinite(places).all()
+    assert np.isfinite(tsne_map(np.zeros((6, 3)), perplexity=3, seed=0)).all()
+
+
 def test_strongest_label():
     at, change = strongest(np.array([[0.1, -0.5], [np.nan, 0.2], [0, 0], [np.nan, np.nan]]))
     assert at.tolist() == [1, 1, -1, -1]

@@ -10,6 +10,7 @@ from conceptatlas.linking.head_training import SIZE, fit, judge, labelled_sample
 from conceptatlas.linking.labelling import head_labels, make_labellers
 from conceptatlas.quantification.segmentation import (
     Head,
+    around,
     choose_pixels,
     enlarged,
     overlap,
@@ -44,6 +45,14 @@ def test_scores_are_enlarged_not_features(trained):
     slow = enlarged(features).permute(0, 2, 3, 1) @ torch.from_numpy(head.weights) + torch.from_numpy(head.bias)
     agree = (head.label(features).numpy() == slow.argmax(dim=-1).numpy()).mean()
     assert agree > 0.9999  # a tie may fall either way
+
+
+def test_neighbourhoods_are_means_of_squares_inside_the_picture():
+    maps = torch.randn(2, 3, 21, 21)
+    pooled = torch.nn.functional.avg_pool2d(maps, 3, stride=1, padding=1, count_include_pad=False)
+    np.testing.assert_allclose(around(maps), pooled, atol=1e-6)
+    small = torch.randn(1, 2, 4, 4)
+    np.testing.assert_array_equal(around(small), small)
 
 
 def test_a_head_on_disk_belongs_to_its_generator(trained, tmp_path):

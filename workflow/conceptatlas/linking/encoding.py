@@ -36,6 +36,8 @@ def tsne_map(vectors: Array, *, perplexity: float, seed: int) -> Array:
         return np.full((n, 2), np.nan)
     from openTSNE import TSNE
 
+    if vectors.shape[1] < 2:  # one label: its principal components need a second column
+        vectors = np.column_stack([vectors, np.zeros((n, 2 - vectors.shape[1]))])
     fitted = TSNE(
         perplexity=min(perplexity, (n - 1) / 3),
         initialization="pca" if np.ptp(vectors, axis=0).max() > 0 else "random",

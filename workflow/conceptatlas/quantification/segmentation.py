@@ -66,24 +66,36 @@ class Head:
                 f"segmentation head: trained on {n_known} channels of features, got {sum(channels)}; the generator is "
                 "another one, delete head.h5 and run again"
             )
-        weights = torch.from_numpy(self.weights.reshape(len(VIEWS), n_known, -1))
-        scores: Any = torch.from_numpy(self.bias).to(features[0].device)[:, None, None]
+        weights = torch.from_numpy(self.weights.reshape(len(VIEWS), n_known, -1)).to(features[0].device)
+        by_side: dict[int, Any] = {}
         begin = 0
         for maps, n in zip(features, channels, strict=True):
-            each = weights[:, begin : begin + n].to(maps.device).transpose(1, 2)[..., None, None].contiguous()
-            seen = [functional.conv2d(maps, own) for own in each]
-            own = seen[0] + around(seen[1]) + seen[2].mean(dim=(2, 3), keepdim=True)
-            scores = scores + functional.interpolate(own, size=(size, size), mode="bilinear", align_corners=False)
+            pixel, near, whole = weights[:, begin : begin + n]
+            both, kernel = torch.cat([maps, around(maps)], dim=1), torch.cat([pixel, near]).T[:, :, None, None]
+            own = functional.conv2d(both, kernel.contiguous())
+            own += (maps.mean(dim=(2, 3)) @ whole)[:, :, None, None]
+            side = int(maps.shape[-1])
+            by_side[side] = by_side[side] + own if side in by_side else own
             begin += n
-        return scores.argmax(dim=1).to(torch.uint8)
+        # maps of one size are added before they are enlarged
+        scores: Any = torch.from_numpy(self.bias).to(features[0].device)[:, None, None]
+        for own in by_side.values():
+            own = own.contiguous(memory_format=torch.channels_last)  # enlarged in half the time on a CPU
+            scores = scores + functional.interpolate(own, size=(size, size), mode="bilinear", align_corners=False)
+        return scores.max(dim=1).indices.to(torch.uint8)  # argmax takes four times as long on a CPU
 
 
 def around(maps: Any) -> Any:
     """Mean over the neighbourhood of every pixel, inside the picture: torch (n, channel, height, width)."""
-    from torch.nn import functional
+    import torch
 
-    side = maps.shape[-1] // NEIGHBOURHOOD // 2 * 2 + 1
-    return functional.avg_pool2d(maps, side, stride=1, padding=side // 2, count_include_pad=False)
+    # as two products of matrices: torch's pooling takes ten times as long on a CPU
+    size = int(maps.shape[-1])
+    reach = size // NEIGHBOURHOOD // 2
+    at = torch.arange(size, device=maps.device)
+    near = ((at[:, None] - at[None, :]).abs() <= reach).to(maps.dtype)
+    near = near / near.sum(dim=1, keepdim=True)
+    return near @ maps.contiguous() @ near.T
 
 
 def enlarged(features: Sequence[Any], *, size: int = SIZE) -> Any:
