@@ -10,7 +10,7 @@ from conceptatlas.linking.shown import Chosen, choose_units, starting_points
 
 def row(unit, label, metric, rank, *, certain):
     low, high = (0.1, 0.3) if certain else (-0.1, 0.5)
-    return {"unit": unit, "label": label, "metric": metric, "rank": rank, "low": low, "high": high}
+    return {"unit": unit, "label": label, "metric": metric, "rank": rank, "low": low, "high": high, "n": 5}
 
 
 def test_certain_units_come_first_and_none_twice():

@@ -54,7 +54,7 @@ def trajectories(found: dict[str, Array], rows: pd.DataFrame, *, place: str, sou
     for number, (line, row) in enumerate(zip(axes, shown, strict=True)):
         about, frames = rows.iloc[row], np.flatnonzero(found["row"] == row)
         stage(line[0], FRAMES, 1.25)
-        for x, frame in enumerate(spread_over(frames.tolist(), FRAMES)):
+        for x, frame in enumerate([*frames[:2], *spread_over(frames[2:].tolist(), FRAMES - 2)]):
             show(line[0], found["pictures"][frame], x, 0.25)
             step = int(found["step"][frame])
             words = {-2: "I", -1: "I~"}.get(step, f"step {step}")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from conceptatlas.figures.linking_words import VERDICT_COLOURS, metric_words, verdict_words
 from conceptatlas.figures.style import (
@@ -59,10 +60,11 @@ def causal_check(cycle: pd.DataFrame, *, place: str) -> Figure:
         color="black",
         linewidth=1.2,
     )
-    right.axvline(1, color=OTHER, linewidth=0.8, linestyle="--")
+    right.axvline(0, color=OTHER, linewidth=0.8)
     right.set_xlabel("its change by the change that was set (1: as claimed)")
     for ax in (left, right):
         grid(ax, "y")
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     counts = cycle["verdict"].value_counts()
     handles = [
         Patch(facecolor=VERDICT_COLOURS[name], label=f"{verdict_words(name)} ({counts[name]})") for name in verdicts

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from conceptatlas.figures.linking_words import label_colours, metric_words
 from conceptatlas.figures.style import (
     OTHER,
+    QUIET,
     SMALL_SIZE,
     count,
     empty_figure,
@@ -45,9 +46,9 @@ def unit_map(table: pd.DataFrame, *, place: str) -> Figure:
         edgecolors="white", linewidths=0.5,
     )  # fmt: skip
     for cluster, own in there.groupby("cluster"):
-        ax.text(
-            own["x"].median(), own["y"].median(), str(cluster), fontsize=SMALL_SIZE, ha="center", va="center", zorder=5,
-            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.7, "linewidth": 0},
+        ax.annotate(
+            str(cluster), (own["x"].median(), own["y"].median()), xytext=(8, 8), textcoords="offset points",
+            fontsize=SMALL_SIZE, color=QUIET, zorder=5,
         )  # fmt: skip
     ax.set_xticks([])
     ax.set_yticks([])

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 Array = np.ndarray[Any, Any]
 
+MIN_POINTS = 3
+"""Starting points behind a change that counts as certain here."""
 MOST_CLASSES = 24
 """Classes whose first starting points are looked at for a unit."""
 
@@ -56,14 +58,14 @@ class Pictures(NamedTuple):
 
 
 def choose_units(selective: pd.DataFrame, *, metric: str, n_shown: int) -> list[Chosen]:
-    """Units to show: those whose mean change is certain (its interval excludes 0) before others; of these the most
-    selective one of every label, first by `metric`, then by the other metrics in turn, then those of the next rank; no
-    unit twice.
+    """Units to show: those whose mean change is certain (its interval excludes 0, n at least 3) before others; of these
+    the most selective one of every label, first by `metric`, then by the other metrics in turn, then those of the next
+    rank; no unit twice.
 
     selective : rows of one source of labels (see `tuning_columns.SELECTIVE`).
     """
     metrics = [metric, *(each for each in dict.fromkeys(selective["metric"]) if each != metric)]
-    uncertain = ~((selective["low"] > 0) | (selective["high"] < 0))
+    uncertain = ~((selective["low"] > 0) | (selective["high"] < 0)) | (selective["n"] < MIN_POINTS)
     order = selective.assign(_metric=[metrics.index(each) for each in selective["metric"]], _uncertain=uncertain)
     order = order.sort_values(["_uncertain", "rank", "_metric", "label"], kind="stable")
     chosen: dict[int, Chosen] = {}
