@@ -26,6 +26,7 @@ from conceptatlas.linking.tuning_columns import (
     SELECTIVE,
     UNITS,
 )
+from conceptatlas.quantification.metric_names import NOTICEABLE
 from conceptatlas.quantification.motion import MOTIONS
 from conceptatlas.tables import Column
 
@@ -238,7 +239,7 @@ def selective_frame(
     certain = np.where(frame["low"] > 0, frame["low"], np.where(frame["high"] < 0, -frame["high"], 0.0))
     frame["_certain"] = -(np.nan_to_num(certain) * frame["selectivity"])
     frame["_order"] = -(size * frame["selectivity"])
-    frame = frame[frame["_order"] < 0]
+    frame = frame[(frame["_order"] < 0) & (size >= frame["metric"].map(NOTICEABLE).fillna(0))]
     frame = frame.sort_values(["label", "metric", "_certain", "_order", "unit"], kind="stable")
     frame["rank"] = frame.groupby(["label", "metric"], sort=False).cumcount() + 1
     frame = frame[frame["rank"] <= n_selective]
