@@ -316,15 +316,17 @@ def write_trajectories(
     *,
     device: Any,
 ) -> None:
-    """Pictures along the first `n_each` searches of every pair of classes, successes first.
+    """Pictures along `n_each` searches of every pair of classes, successes and other pictures first.
 
     `pictures` uint8 (frame, 3, size, size); per frame `row` (of the table), `step` (-2 the picture I itself, -1 its
     copy through the circle, else the step), `logits` float32 (frame, 2) of the head, of origin and target (NaN for I),
     `w` float32 (frame, w_dim).
     """
     chosen: dict[tuple[int, int], list[int]] = {}
+    order = sorted(range(len(starts)), key=lambda i: starts[i].init)
     for wanted in (True, False):
-        for i, (start, result) in enumerate(zip(starts, found, strict=True)):
+        for i in order:
+            start, result = starts[i], found[i]
             own = chosen.setdefault((start.origin, start.target), [])
             if result is not None and result.finite and result.success == wanted and len(own) < n_each:
                 own.append(i)
