@@ -74,8 +74,8 @@ def unit_map(table: pd.DataFrame, *, place: str) -> Figure:
     note = (
         f"{count(len(there), 'unit')}; change vectors: mean change in {metric_words(str(first['metric']))} of every "
         f"label, all starting points; labels from {source_words(str(first['masks']))}. Larger: stronger change. "
-        f"Numbers: clusters (Ward, tree cut at {first['cluster_cut']:g} of its height). Distances between groups of a t-SNE "
-        "map mean little."
+        f"Numbers: clusters (Ward, tree cut at {first['cluster_cut']:g} of its height). Distances between groups of a "
+        "t-SNE map mean little."
     )
     head(figure, title, note)
     return figure
