@@ -97,6 +97,9 @@ def test_tables_say_what_they_hold(whole):
     assert effects.loc[effects["class"] == "", "n"].max() == 12
     assert (read_table(whole / "units.parquet")["reason"] != "").any()  # areas never change
     assert len(read_table(whole / "agreement.parquet")) == 0
+    motion = read_table(whole / "motion.parquet")
+    assert (motion["n_unmatched"] == 3).all()  # stripes of 8 pixels have no points
+    assert (motion["reason"] == "too few matches").all()
 
 
 def test_units_of_the_red_channel_make_pictures_redder(whole):

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from conceptatlas.figures.linking_words import VERDICT_COLOURS, metric_words, verdict_words
+from conceptatlas.figures.linking_words import VERDICT_COLOURS, metric_words, source_words, verdict_words
 from conceptatlas.figures.style import (
     CATEGORY_COLOURS,
     OTHER,
@@ -119,7 +119,7 @@ def label_agreement(agreement: pd.DataFrame, iou: pd.DataFrame, *, place: str) -
     axes[0].set_ylim(len(names) - 0.4, -0.6)
     n = rows["n_units"]
     note = (
-        f"Mean change of every unit, by labels from {plain(rows['masks'].iloc[0], width=40)} and by the generator's "
+        f"Mean change of every unit, by labels from {source_words(str(rows['masks'].iloc[0]))} and by the generator's "
         f"own truth, over {n.min()} to {n.max()} units. Lines: 95 % intervals, units resampled. Grey numbers: mean "
         "absolute difference of the two, in the metric's unit. Right: intersection over union of the head with the "
         "truth, on samples it was not trained on."

@@ -14,6 +14,7 @@ from conceptatlas.figures.linking_map import unit_clusters, unit_map
 from conceptatlas.figures.linking_motion import motion_fields, motion_pages, unit_motion
 from conceptatlas.figures.linking_rows import row_pages, unit_rows
 from conceptatlas.figures.linking_sparsity import label_correlations, label_sparsity, unit_stability
+from conceptatlas.figures.linking_words import source_words
 from conceptatlas.figures.style import plain
 from conceptatlas.linking.shown import read_shown
 from conceptatlas.tables import read_table
@@ -67,7 +68,7 @@ def plot_tuning(
         changed = changed[changed["class"] == ""]
         verdicts = {int(unit): str(verdict) for unit, verdict in zip(judged["unit"], judged["verdict"], strict=True)}
         kept = list(read_shown(shown))
-        made = f"Pictures: made by generator {plain(generator)}; labels from {plain(source, width=40)}."
+        made = f"Pictures: made by generator {plain(generator)}; labels from {source_words(source)}."
         for page, own in enumerate(row_pages(kept)):
             yield Drawn("unit_rows", "", page + 1, unit_rows(own, changed, verdicts, place=place, source=made))
         moves = read_table(motion)

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from conceptatlas.figures.linking_words import label_colours, metric_words
+from conceptatlas.figures.linking_words import label_colours, metric_words, source_words
 from conceptatlas.figures.style import (
     OTHER,
     QUIET,
@@ -73,9 +73,9 @@ def unit_map(table: pd.DataFrame, *, place: str) -> Figure:
     first = there.iloc[0]
     note = (
         f"{count(len(there), 'unit')}; change vectors: mean change in {metric_words(str(first['metric']))} of every "
-        f"label, all starting points; labels from {plain(first['masks'], width=40)}. Larger: stronger change. Numbers: "
-        f"clusters (Ward, tree cut at {first['cluster_cut']:g} of its height). Distances between groups of a t-SNE map "
-        "mean little."
+        f"label, all starting points; labels from {source_words(str(first['masks']))}. Larger: stronger change. "
+        f"Numbers: clusters (Ward, tree cut at {first['cluster_cut']:g} of its height). Distances between groups of a "
+        "t-SNE map mean little."
     )
     head(figure, title, note)
     return figure

@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex
 
+from conceptatlas.figures.style import plain
 from conceptatlas.quantification.metric_names import METRICS
 
 VERDICT_COLOURS = {
@@ -54,6 +55,15 @@ def change_words(change: float, metric: str, *, unit: bool = True) -> str:
 def metric_words(metric: str) -> str:
     """A metric for an axis."""
     return METRIC_WORDS.get(metric, metric.replace("_", " "))
+
+
+def source_words(masks: str) -> str:
+    """A source of labels: of a function its name.
+
+    >>> source_words("head"), source_words("my/file.py:parts")
+    ('head', 'parts')
+    """
+    return plain(masks.rpartition(":")[2], width=40)
 
 
 def verdict_words(verdict: str) -> str:

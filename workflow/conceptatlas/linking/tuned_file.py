@@ -3,8 +3,9 @@
 Layout (HDF5), u units of the part, g groups (all starting points, then each class), one group a source of labels under
 `labels/`: `effects/{mean,low,high,sd,n,p}` (g, u, label, metric), `sparsity/{value,null,p,n_labels}` (g, u, metric),
 `over_points/{value,low,high}` (g, u, metric), `between_classes/{value,low,high}` (1, u, metric), and `changes` (point,
-u, label, metric) where they are kept; `motion/{mean,...}` (g, u, end, motion) and `motion/unmatched` (u, end); `own`
-(u, statistic), `response`, `risen` (u, K), `image_change` (u). The manifest beside it has the digest of every array.
+u, label, metric) where they are kept; `motion/{mean,...}` (g, u, end, motion) and `motion/unmatched` (u, end, reason);
+`own` (u, statistic), `response`, `risen` (u, K), `image_change` (u). The manifest beside it has the digest of every
+array.
 """
 
 from __future__ import annotations

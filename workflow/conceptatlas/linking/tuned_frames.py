@@ -26,7 +26,8 @@ from conceptatlas.linking.tuning_columns import (
     SELECTIVE,
     UNITS,
 )
-from conceptatlas.quantification.motion import MOTIONS
+from conceptatlas.quantification.metric_names import NOTICEABLE
+from conceptatlas.quantification.motion import MOTIONS, REASONS
 from conceptatlas.tables import Column
 
 Array = np.ndarray[Any, Any]
@@ -95,9 +96,13 @@ def motion_frame(parts: TunedParts, constants: Mapping[str, Any]) -> pd.DataFram
         return pd.DataFrame({name: [] for name in columns})
     axes = {"class": class_labels(parts), "unit": parts.units.tolist(), "end": list(ENDS), "motion": list(MOTIONS)}
     values = {name: parts.read(f"motion/{name}") for name in NUMBERS}
-    unmatched = parts.read("motion/unmatched")[None, :, :, None]
-    values["n_unmatched"] = np.broadcast_to(unmatched, values["mean"].shape)
-    return finished(grid(axes, values), MOTION, {"n_matched": parts.facts["n_matched"], **constants})
+    unmatched = parts.read("motion/unmatched")
+    shape = values["mean"].shape
+    values["n_unmatched"] = np.broadcast_to(unmatched.sum(axis=-1)[None, :, :, None], shape)
+    most = np.where(unmatched.any(axis=-1), unmatched.argmax(axis=-1), len(REASONS))
+    frame = grid(axes, values)
+    frame["reason"] = np.array([*REASONS, ""], dtype=object)[np.broadcast_to(most[None, :, :, None], shape).ravel()]
+    return finished(frame, MOTION, {"n_matched": parts.facts["n_matched"], **constants})
 
 
 def units_frame(parts: TunedParts, source: str, constants: Mapping[str, Any], *, first_label: int) -> pd.DataFrame:
@@ -238,7 +243,7 @@ def selective_frame(
     certain = np.where(frame["low"] > 0, frame["low"], np.where(frame["high"] < 0, -frame["high"], 0.0))
     frame["_certain"] = -(np.nan_to_num(certain) * frame["selectivity"])
     frame["_order"] = -(size * frame["selectivity"])
-    frame = frame[frame["_order"] < 0]
+    frame = frame[(frame["_order"] < 0) & (size >= frame["metric"].map(NOTICEABLE).fillna(0))]
     frame = frame.sort_values(["label", "metric", "_certain", "_order", "unit"], kind="stable")
     frame["rank"] = frame.groupby(["label", "metric"], sort=False).cumcount() + 1
     frame = frame[frame["rank"] <= n_selective]

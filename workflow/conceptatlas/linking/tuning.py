@@ -23,7 +23,7 @@ from conceptatlas.linking.link import Link
 from conceptatlas.quantification.label_metrics import UserMetric, changes, measure_labels
 from conceptatlas.quantification.matching import Matcher
 from conceptatlas.quantification.metric_names import METRICS
-from conceptatlas.quantification.motion import MOTIONS, measure_motion
+from conceptatlas.quantification.motion import MOTIONS, REASONS, kind_of, measure_motion
 
 Array = np.ndarray[Any, Any]
 
@@ -61,7 +61,7 @@ class Tuned:
 
     changes : source -> float32 (point, unit, label, metric), see `label_metrics.changes`.
     motion : float32 (point, unit, end, motion), NaN where it was not asked for or the pictures could not be matched.
-    unmatched : int64 (unit, end), starting points where they could not.
+    unmatched : int64 (unit, end, reason), starting points where they could not, by `motion.REASONS`.
     own : float64 (point, unit, step), the unit's value in what the classifier makes of each picture.
     image_change : float32 (point, unit), mean distance of a colour value between the last picture and the first, 0..1.
     response, risen : float64 and int64 (unit, K): sum over the points of the change of every unit of the classifier
@@ -159,7 +159,7 @@ def _empty(n: int, units: Array, n_units: int, measuring: Measuring) -> Tuned:
             for source, labeller in measuring.labellers.items()
         },
         motion=np.full((n, k, len(ENDS), len(MOTIONS)), np.nan, dtype=np.float32),
-        unmatched=np.zeros((k, len(ENDS)), dtype=np.int64),
+        unmatched=np.zeros((k, len(ENDS), len(REASONS)), dtype=np.int64),
         own=np.empty((n, k, STEPS)),
         image_change=np.empty((n, k), dtype=np.float32),
         response=np.zeros((k, n_units)),
@@ -231,5 +231,6 @@ def _move(result: Tuned, point: int, span: slice, original: Array, pictures: Arr
     for i in range(span.stop - span.start):
         for end in range(len(ENDS)):
             motion = measure_motion(original, pictures[i, end], matcher=matcher, moved_px=measuring.moved_px)
-            result.unmatched[span.start + i, end] += bool(motion.reason)
+            if motion.reason:
+                result.unmatched[span.start + i, end, kind_of(motion.reason)] += 1
             result.motion[point, span.start + i, end] = [motion.values[name] for name in MOTIONS]

@@ -42,6 +42,7 @@ MOTION = [
     Column("motion", "what is measured: the affine map first, then what moves after the alignment"),
     *EFFECT,
     Column("n_unmatched", "starting points (all classes) at which the pictures could not be aligned"),
+    Column("reason", "why most of them could not; empty where all could"),
     Column("n_matched", "starting points (all classes) at which pictures were matched"),
     Column("matcher", "how points were matched: sift, or the user's module:function"),
     Column("moved_px", "length above which a pixel counts as moved", "px"),

@@ -16,6 +16,16 @@ METRICS = {
     "angle": ("angle of that ellipse's long axis with the vertical, counter-clockwise, -90 to 90", "degrees"),
 }
 """What is measured of a label -> its definition and unit."""
+NOTICEABLE = {
+    "area": 0.01,
+    "share": 1e-4,
+    "luminance": 1e-3,
+    **dict.fromkeys(("lightness", "green_red", "blue_yellow"), 0.05),
+    **dict.fromkeys(("centre_x", "centre_y"), 0.05),
+    **dict.fromkeys(("entropy", "eccentricity"), 0.005),
+    "angle": 0.1,
+}
+"""Changes smaller than this are rounding, however certain: the b* of a grey picture is not quite 0."""
 ANGLE = "angle"
 """The axial metric: 90 and -90 degrees are the same."""
 AREA, SHARE = "area", "share"

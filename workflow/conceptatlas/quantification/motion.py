@@ -48,6 +48,12 @@ MOTIONS = {
     "share_moved": ("share of where motion is known that still moves by more than moved_px after the alignment", ""),
 }
 """Numbers of a motion -> what each means, and its unit."""
+REASONS = (
+    "too few matches",
+    "too few matches agree on a map",
+    "the matches agree on a map that folds or crushes the picture",
+)
+"""Why pictures could not be aligned; a motion's reason begins with one of them."""
 SIGNED = ("translation_x", "translation_y", "rotation", "log_scale", "shear")
 """Those that can be below 0: changes of opposite pictures cancel."""
 
@@ -116,12 +122,12 @@ def fit_affine(points: Array) -> tuple[Array, int, str]:
     reason where there is none, with the identity."""
     identity = np.array([[1.0, 0, 0], [0, 1, 0]])
     if len(points) < MIN_INLIERS:
-        return identity, 0, f"{len(points)} matches; {MIN_INLIERS} needed"
+        return identity, 0, f"{REASONS[0]}: {len(points)}, {MIN_INLIERS} needed"
     affine, n_inliers = _agreed(points[:, :2], points[:, 2:], REACH)
     if affine is None or n_inliers < MIN_INLIERS:
-        return identity, n_inliers, f"{n_inliers} of {len(points)} matches agree on a map; {MIN_INLIERS} needed"
+        return identity, n_inliers, f"{REASONS[1]}: {n_inliers} of {len(points)}, {MIN_INLIERS} needed"
     if not _is_plausible(affine):
-        return identity, n_inliers, "the matches agree on a map that folds or crushes the picture"
+        return identity, n_inliers, REASONS[2]
     return affine, n_inliers, ""
 
 
@@ -208,6 +214,11 @@ def residual_flow(original: Array, aligned: Array) -> Array:
     if factor > 1:
         flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / factor
     return np.asarray(flow, dtype=np.float32)
+
+
+def kind_of(reason: str) -> int:
+    """Which of `REASONS` a motion's reason is; -1 for none."""
+    return next((kind for kind in reversed(range(len(REASONS))) if reason.startswith(REASONS[kind])), -1)
 
 
 def affine_values(affine: Array, shape: tuple[int, ...]) -> dict[str, float]:
