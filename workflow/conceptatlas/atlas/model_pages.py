@@ -59,14 +59,18 @@ def build_model(
         )
         logger.info("%s %s %s: %d units", dataset, model, context.layer, context.n_units)
     if "similarity" in plan["files"]:
-        key = f"models/{dataset}/{model}"
-        path = plan["files"]["similarity"]
-        write_script(home, f"{key}/similarity", script_table(root / path, source=path, drop=("dataset",)))
-        path = plan["files"]["matched"]
-        write_script(home, f"{key}/matched", script_table(root / path, source=path, drop=("dataset",)))
-        for earlier, pairs in pairs_of_model(root, plan).items():
-            write_script(home, f"{key}/pairs-{earlier}", pairs)
+        write_comparisons(home, root, plan)
     write_json(folder / "facts.json", {"dataset": dataset, "model": model, "layers": layers})
+
+
+def write_comparisons(home: Path, root: Path, plan: dict[str, Any]) -> None:
+    """Write what the pages of comparisons load of a model: its pairs with itself and all earlier models."""
+    key = f"models/{plan['dataset']}/{plan['model']}"
+    for name in ("similarity", "matched"):
+        path = plan["files"][name]
+        write_script(home, f"{key}/{name}", script_table(root / path, source=path, drop=("dataset",)))
+    for earlier, pairs in pairs_of_model(root, plan).items():
+        write_script(home, f"{key}/pairs-{earlier}", pairs)
 
 
 def _build_layer(
