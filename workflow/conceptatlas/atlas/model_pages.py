@@ -15,6 +15,7 @@ from conceptatlas.atlas.layer_context import LayerContext
 from conceptatlas.atlas.pictures import Sheet, Thumbnails
 from conceptatlas.atlas.sections.examples import top_examples
 from conceptatlas.atlas.sections.index import SECTIONS
+from conceptatlas.atlas.sections.words import words_of_units
 from conceptatlas.files import read_json, write_json
 
 logger = logging.getLogger(__name__)
@@ -151,6 +152,7 @@ def _facts(context: LayerContext) -> dict[str, Any]:
         "states": {state: int(context.manifest["states"].get(state, 0)) for state in STATES},
         "results": sorted(name for name in context.plan["files"] if not name.startswith("statistics")),
     }
+    facts["said"] = words_of_units(context)
     if context.has("units"):
         units = context.frame("units")
         words = [str(word) for word in dict.fromkeys(units["concept"])]
