@@ -94,9 +94,8 @@ def _build_layer(
     if context.has("discovered_examples"):
         write_script(home, f"{key}/found", found_examples(context.path("discovered_examples")))
     facts = _facts(context)
-    if context.has("units"):
-        facts |= _units(context, home / key, home, key, about=about, options=options, geometry=geometry,
-                        thumbnails=thumbnails)  # fmt: skip
+    facts |= _units(context, home / key, home, key, about=about, options=options, geometry=geometry,
+                    thumbnails=thumbnails)  # fmt: skip
     return facts
 
 
@@ -117,6 +116,7 @@ def _units(
         context,
         geometry=geometry,
         mask_size=int(about["mask_size"]),
+        quarantined=[int(image["image_index"]) for image in about["quarantine"]],
         n=int(options["top_images"]),
         sheet=sheet,
         thumbnails=thumbnails,
