@@ -4,6 +4,7 @@
 
 A study of that size is made from the tables of a small one (its rows repeated, names and unit numbers replaced): its
 pages have the length and its files the size of real ones, its numbers mean nothing. Pictures are those of the template.
+One model is built and timed; the others are its copies under other names, with comparisons of their own.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import yaml
 
 from conceptatlas.activations.store import ShardWriter
 from conceptatlas.atlas.dataset_pages import build_dataset
-from conceptatlas.atlas.model_pages import build_model
+from conceptatlas.atlas.model_pages import build_model, write_comparisons
 from conceptatlas.atlas.study_pages import build_study
 from conceptatlas.atlas.whole import DEFAULTS, study_of_results
 from conceptatlas.files import read_json, write_json
@@ -148,17 +149,13 @@ def compare(template: Path, root: Path, models: list[str], layers: list[str]) ->
         names = zip(table["model_a"].to_pylist(), table["layer_a"].to_pylist(), strict=True)
         keep = [name == ("plain", "conv5") for name in names]
         table = table.filter(pa.array(keep))
-        pieces = []
-        for other in models:
-            for a in layers:
-                for b in layers:
-                    piece = table
-                    for name, value in (("model_a", other), ("layer_a", a), ("model_b", model), ("layer_b", b)):
-                        field = piece.schema.field(name)
-                        column = pa.array([value] * len(piece), type=field.type)
-                        piece = piece.set_column(piece.schema.get_field_index(name), field, column)
-                    pieces.append(piece)
-        pq.write_table(pa.concat_tables(pieces), root / f"similarity/{DATASET}/{model}{ending}.parquet")
+        pairs = [(other, a, model, b) for other in models for a in layers for b in layers]
+        n, table = len(table), pa.concat_tables([table] * len(pairs))
+        for number, name in enumerate(("model_a", "layer_a", "model_b", "layer_b")):
+            field = table.schema.field(name)
+            column = pa.array(np.repeat([pair[number] for pair in pairs], n), type=field.type)
+            table = table.set_column(table.schema.get_field_index(name), field, column)
+        pq.write_table(table, root / f"similarity/{DATASET}/{model}{ending}.parquet")
     with (
         h5py.File(source / "residual_matrices.h5", "r") as file,
         h5py.File(root / f"similarity/{DATASET}/{model}_matrices.h5", "w") as out,
@@ -183,14 +180,30 @@ def build(root: Path, home: Path) -> dict[str, float]:
                   options=DEFAULTS, embed_images=True)  # fmt: skip
     seconds["data set"] = time.perf_counter() - begin
     begin = time.perf_counter()
-    for pair in plan["pairs"]:
-        build_model(home / "models" / DATASET / pair["model"], root=root, plan=pair, frames=frames, options=DEFAULTS,
-                    geometry=study.config["geometry"], embed_images=True)  # fmt: skip
-    seconds["models"] = time.perf_counter() - begin
+    first, *others = plan["pairs"]
+    build_model(home / "models" / DATASET / first["model"], root=root, plan=first, frames=frames, options=DEFAULTS,
+                geometry=study.config["geometry"], embed_images=True)  # fmt: skip
+    seconds["a model"] = time.perf_counter() - begin
+    for pair in others:
+        copy_model(home / "models" / DATASET, first["model"], pair["model"])
+        write_comparisons(home, root, pair)
     begin = time.perf_counter()
     build_study(home, root=root, plan=plan)
     seconds["joins"] = time.perf_counter() - begin
     return seconds
+
+
+def copy_model(folder: Path, model: str, other: str) -> None:
+    """The pages of a model under another name: layers of the benchmark differ in nothing else."""
+    for path in sorted((folder / model).rglob("*")):
+        target = folder / other / path.relative_to(folder / model)
+        if path.is_dir() or path.name.startswith("pairs-"):
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".webp":
+            shutil.copy(path, target)
+        else:
+            target.write_text(path.read_text().replace(model, other))
 
 
 def opened(home: Path) -> dict[str, float]:

@@ -15,6 +15,7 @@ from conceptatlas.atlas.layer_context import LayerContext
 from conceptatlas.atlas.pictures import Sheet, Thumbnails
 from conceptatlas.atlas.sections.examples import top_examples
 from conceptatlas.atlas.sections.index import SECTIONS
+from conceptatlas.atlas.sections.words import words_of_units
 from conceptatlas.files import read_json, write_json
 
 logger = logging.getLogger(__name__)
@@ -59,14 +60,18 @@ def build_model(
         )
         logger.info("%s %s %s: %d units", dataset, model, context.layer, context.n_units)
     if "similarity" in plan["files"]:
-        key = f"models/{dataset}/{model}"
-        path = plan["files"]["similarity"]
-        write_script(home, f"{key}/similarity", script_table(root / path, source=path, drop=("dataset",)))
-        path = plan["files"]["matched"]
-        write_script(home, f"{key}/matched", script_table(root / path, source=path, drop=("dataset",)))
-        for earlier, pairs in pairs_of_model(root, plan).items():
-            write_script(home, f"{key}/pairs-{earlier}", pairs)
+        write_comparisons(home, root, plan)
     write_json(folder / "facts.json", {"dataset": dataset, "model": model, "layers": layers})
+
+
+def write_comparisons(home: Path, root: Path, plan: dict[str, Any]) -> None:
+    """Write what the pages of comparisons load of a model: its pairs with itself and all earlier models."""
+    key = f"models/{plan['dataset']}/{plan['model']}"
+    for name in ("similarity", "matched"):
+        path = plan["files"][name]
+        write_script(home, f"{key}/{name}", script_table(root / path, source=path, drop=("dataset",)))
+    for earlier, pairs in pairs_of_model(root, plan).items():
+        write_script(home, f"{key}/pairs-{earlier}", pairs)
 
 
 def _build_layer(
@@ -89,9 +94,8 @@ def _build_layer(
     if context.has("discovered_examples"):
         write_script(home, f"{key}/found", found_examples(context.path("discovered_examples")))
     facts = _facts(context)
-    if context.has("units"):
-        facts |= _units(context, home / key, home, key, about=about, options=options, geometry=geometry,
-                        thumbnails=thumbnails)  # fmt: skip
+    facts |= _units(context, home / key, home, key, about=about, options=options, geometry=geometry,
+                    thumbnails=thumbnails)  # fmt: skip
     return facts
 
 
@@ -112,6 +116,7 @@ def _units(
         context,
         geometry=geometry,
         mask_size=int(about["mask_size"]),
+        quarantined=[int(image["image_index"]) for image in about["quarantine"]],
         n=int(options["top_images"]),
         sheet=sheet,
         thumbnails=thumbnails,
@@ -147,6 +152,7 @@ def _facts(context: LayerContext) -> dict[str, Any]:
         "states": {state: int(context.manifest["states"].get(state, 0)) for state in STATES},
         "results": sorted(name for name in context.plan["files"] if not name.startswith("statistics")),
     }
+    facts["said"] = words_of_units(context)
     if context.has("units"):
         units = context.frame("units")
         words = [str(word) for word in dict.fromkeys(units["concept"])]

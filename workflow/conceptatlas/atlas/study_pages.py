@@ -32,7 +32,7 @@ SCRIPTS = (
     "views/image", "views/method", "views/record", "views/table", "views/search", "views/requirements",
 )  # fmt: skip
 """Files of ``assets/`` in the order in which the page loads them; sections follow, ``start`` is last."""
-HEAVY = ("labels", "iou", "words", "tops", "values")
+HEAVY = ("labels", "iou", "words", "said", "tops", "values")
 """Facts of a layer that only the search or pages of images need."""
 
 
@@ -85,14 +85,17 @@ def build_study(home: str | Path, *, root: str | Path, plan: dict[str, Any]) -> 
 
 
 def _write_search(home: Path, facts: list[dict[str, Any]]) -> None:
-    """Labels of all units by layer: words once for the study, a code a unit."""
+    """Labels of all units by layer: words once for the study, a code a unit; `said`: what else is said of them, in
+    words, by position of the layer."""
     words: dict[str, int] = {}
     layers = []
     for model in facts:
         for layer in model["layers"]:
             own = [words.setdefault(word, len(words)) for word in layer.get("words", [])]
             layers.append([own[code] for code in layer.get("labels", [])])
-    write_script(home, "study/search", {"words": list(words), "layers": layers})
+    every = [layer.get("said", []) for model in facts for layer in model["layers"]]
+    said = {str(place): texts for place, texts in enumerate(every) if texts}
+    write_script(home, "study/search", {"words": list(words), "layers": layers, "said": said})
 
 
 def _definitions(root: Path, plan: dict[str, Any]) -> dict[str, Any]:

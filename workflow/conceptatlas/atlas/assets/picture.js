@@ -38,8 +38,8 @@ Atlas.picture = function ({ dataset, image, mask, label, size, caption, name, wi
   const layers = [];
   if (mask != null && size) {
     const { path } = Atlas.mask(mask, size);
-    layers.push(h("path", { class: "dim", d: `M0 0H${size}V${size}H0Z${path}`, "fill-rule": "evenodd" }));
-    if (!embedded) layers.push(h("path", { class: "only", d: path }));
+    if (embedded) layers.push(h("path", { class: "dim", d: `M0 0H${size}V${size}H0Z${path}`, "fill-rule": "evenodd" }));
+    else layers.push(h("path", { class: "only", d: path }));
   }
   if (label != null && size) layers.push(h("path", { class: "label", d: Atlas.mask(label, size).path }));
   const words = name || `image ${image}`;

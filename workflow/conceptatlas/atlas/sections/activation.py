@@ -32,8 +32,10 @@ def firing(context: LayerContext) -> np.ndarray[Any, Any]:
 
 
 def _per_unit(context: LayerContext) -> list[Any]:
+    thresholds = context.array("statistics", "thresholds")[0]
     return [
-        shown | {"images": int(images)} for shown, images in zip(distributions(context), firing(context), strict=True)
+        shown | {"images": int(images), "threshold": number(threshold)}
+        for shown, images, threshold in zip(distributions(context), firing(context), thresholds, strict=True)
     ]
 
 

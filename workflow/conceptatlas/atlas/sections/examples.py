@@ -23,16 +23,16 @@ def top_examples(
     geometry: dict[str, Any],
     mask_size: int,
     n: int,
+    quarantined: list[int],
     sheet: Any = None,
     thumbnails: Any = None,
 ) -> list[dict[str, Any]]:
     """Images, values and masks of the n top images, a unit; fills a sheet of thumbnails on the way.
 
-    mask_size : S. sheet, thumbnails : `pictures.Sheet` and `pictures.Thumbnails`, or None.
+    mask_size : S. quarantined : image_index of images that count nowhere. sheet, thumbnails : `pictures.Sheet` and
+    `pictures.Thumbnails`, or None.
     """
-    units = context.frame("units")
-    top = np.stack([np.asarray(row)[:n] for row in units["top_images"]])
-    values = np.stack([np.asarray(row)[:n] for row in units["top_values"]])
+    top, values = _top_images(context, n, quarantined)
     masks: list[list[str]] = [[""] * top.shape[1] for _ in range(len(top))]
     for unit, rank, mask in _masks(context, top, geometry, mask_size):
         masks[unit][rank] = run_lengths(mask)
@@ -46,6 +46,17 @@ def top_examples(
         }
         for unit in range(len(top))
     ]
+
+
+def _top_images(context: LayerContext, n: int, quarantined: list[int]) -> tuple[np.ndarray[Any, Any], ...]:
+    """Images and their largest activations (unit, rank): those of the dissection, or the same from the statistics."""
+    if context.has("units"):
+        units = context.frame("units")
+        return tuple(np.stack([np.asarray(row)[:n] for row in units[name]]) for name in ("top_images", "top_values"))
+    maximum = context.array("statistics", "max").astype(np.float64)
+    maximum[quarantined] = -np.inf
+    top = np.argsort(-maximum, axis=0, kind="stable")[: min(n, len(maximum) - len(quarantined))].T
+    return top.astype(np.int64), np.take_along_axis(maximum.T, top, axis=1)
 
 
 def _masks(context: LayerContext, top: np.ndarray[Any, Any], geometry: dict[str, Any], mask_size: int) -> Any:

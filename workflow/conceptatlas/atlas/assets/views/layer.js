@@ -19,8 +19,9 @@ Atlas.view("layer", async function ([dataset, model, layer], query) {
   const facts = Atlas.facts([["module", h("code", {}, place.module)], ["units", place.n_units], ["not live", states], ["map", `${place.height} × ${place.width}`], ["depth", Atlas.format(place.depth)], ["detectors", place.detectors], ["significant", place.significant]]);
   const body = [head];
   if (!place.results.includes("units")) {
-    body.push(Atlas.card("About the layer", facts, h("p", { class: "note" }, "The units of this layer were not dissected."), foundLink(place)));
-    return { title, crumbs, body };
+    const grid = Atlas.grid(`Units of ${title}`, (unit) => h("a", { class: "unit", href: Atlas.to("unit", dataset, model, layer, unit) }, Atlas.thumbnails(place, unit), h("span", { class: "line" }, h("b", {}, `unit ${unit}`))), cardSize(place, 34));
+    body.push(Atlas.card("About the layer", facts, h("p", { class: "note" }, "The units of this layer were not dissected: they have no labels from masks."), foundLink(place)), grid.list);
+    return { title, crumbs, body, after: () => grid.show(Array.from({ length: place.n_units }, (_, unit) => unit)) };
   }
   const t = await Atlas.table(Atlas.key(place, "units"));
   const { controls, grid, after } = unitGrid(place, t, query);
@@ -51,9 +52,13 @@ function labelChart(place, t) {
   counts.size > rows.length ? h("p", { class: "note" }, `${counts.size - rows.length} more labels`) : null);
 }
 
-function unitGrid(place, t, query) {
+/* Size of a unit's card: its thumbnails and the lines of text below. */
+function cardSize(place, text) {
   const [n, size] = place.thumbnails || [0, 0];
-  const wide = place.n_sheets ? n * size : 176;
+  return { width: (place.n_sheets ? n * size : 176) + 12, height: (place.n_sheets ? size : 0) + text };
+}
+
+function unitGrid(place, t, query) {
   const make = (row) => {
     const unit = t.value(row, "unit"), concept = t.value(row, "concept"), live = t.value(row, "state") === "live";
     return h("a", { class: "unit", href: Atlas.to("unit", place.dataset, place.model, place.layer, unit) },
@@ -62,7 +67,7 @@ function unitGrid(place, t, query) {
       h("span", { class: "line" }, h("span", {}, live ? `IoU ${Atlas.format(t.value(row, "iou_category"), { digits: 2 })}` : t.value(row, "state")),
         t.value(row, "is_significant") ? h("span", { class: "badge" }, "detector") : t.value(row, "is_detector") ? h("span", { class: "badge weak" }, "not significant") : null));
   };
-  const grid = Atlas.grid(`Units of ${place.model} ${place.layer}`, make, { width: wide + 12, height: (place.n_sheets ? size : 0) + 58 });
+  const grid = Atlas.grid(`Units of ${place.model} ${place.layer}`, make, cardSize(place, 58));
   const field = (name, element) => h("label", {}, h("span", {}, name), element);
   const option = (value, text, chosen) => h("option", { value, selected: value === chosen }, text);
   const label = h("input", { type: "search", value: query.get("label") || "", placeholder: "part of a label or a unit" });

@@ -23,6 +23,7 @@ Atlas.view("search", async function (args, query) {
   layers.forEach((l, p) => {
     const here = rest.every((word) => `${l.model} ${l.layer} ${l.dataset}`.toLowerCase().includes(word));
     if (numbers.length === 1 && here && Number(numbers[0]) < l.n_units) { n++; units.push([l, Number(numbers[0]), search.words[search.layers[p][Number(numbers[0])]]]); }
+    (search.said[p] || []).forEach((text, unit) => { if (text && fits(text) && !codes.has(search.layers[p][unit])) { n++; if (units.length < 60) units.push([l, unit, `${search.words[search.layers[p][unit]] || ""} (in words: ${Atlas.short(text, 60)})`]); } });
     search.layers[p].forEach((code, unit) => { if (codes.has(code)) { n++; if (units.length < 60) units.push([l, unit, search.words[code]]); } });
   });
   groups.push(["Units", n, units.slice(0, 60).map(([l, unit, word]) => [Atlas.linkUnit(l, unit), h("small", {}, ` ${word || ""}`)])]);

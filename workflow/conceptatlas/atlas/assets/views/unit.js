@@ -7,8 +7,7 @@ Atlas.view("unit", async function ([dataset, model, layer, name]) {
   if (!Number.isInteger(unit) || unit < 0 || unit >= place.n_units) Atlas.fail(`Layer ${model} ${layer} has units 0 to ${place.n_units - 1}; there is no unit ${name}.`);
   const title = `Unit ${unit}`;
   const crumbs = [[dataset, Atlas.to("dataset", dataset)], [model, Atlas.to("model", dataset, model)], [layer, Atlas.to("layer", dataset, model, layer)]];
-  if (!place.results.includes("units")) Atlas.fail("The units of this layer were not dissected.");
-  const t = await Atlas.table(Atlas.key(place, "units"));
+  const t = place.results.includes("units") ? await Atlas.table(Atlas.key(place, "units")) : null;
   const chunk = await Atlas.load(Atlas.key(place, `units-${Math.floor(unit / size)}`));
   const context = {
     place, unit, units: t, row: unit,
@@ -21,7 +20,7 @@ Atlas.view("unit", async function ([dataset, model, layer, name]) {
     })),
   };
   const step = (other, text) => other >= 0 && other < place.n_units ? h("a", { href: Atlas.to("unit", dataset, model, layer, other) }, text) : null;
-  const body = [h("div", { class: "head" }, h("h1", {}, `${model} ${layer}, unit ${unit}`), h("p", { class: "steps" }, step(unit - 1, `← ${unit - 1}`), step(unit + 1, `${unit + 1} →`))), verdict(context)];
+  const body = [h("div", { class: "head" }, h("h1", {}, `${model} ${layer}, unit ${unit}`), h("p", { class: "steps" }, step(unit - 1, `← ${unit - 1}`), step(unit + 1, `${unit + 1} →`))), t ? verdict(context) : h("p", { class: "verdict" }, "The units of this layer were not dissected: they have no labels from masks.")];
   for (const section of Atlas.sections) {
     const content = await section.render(context);
     if (content) body.push(Atlas.card(section.title, content));
