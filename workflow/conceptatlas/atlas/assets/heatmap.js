@@ -28,7 +28,7 @@ Atlas.heatmap = function (title, rows, columns, { value, describe, open, low = n
     const v = value(i, j);
     cells.push(h("rect", { x: left + j * size, y: above + i * size, width: size - 1, height: size - 1,
       class: v == null ? "cell undefined" : "cell", fill: v == null ? null : Atlas.colour((v - from) / (to - from || 1)),
-      data: { i, j, tip: text(i, j) } }));
+      data: { i, j } }));
   }
   const labels = size < 11 ? (n, k) => k % Math.ceil(11 / size) === 0 : () => true;
   const names = [
@@ -52,6 +52,9 @@ Atlas.heatmap = function (title, rows, columns, { value, describe, open, low = n
   });
   svg.addEventListener("focus", () => move(...at));
   svg.addEventListener("blur", () => cursor.setAttribute("visibility", "hidden"));
+  svg.addEventListener("mouseover", ({ target }) => { // before the page's tips look: texts of thousands of cells are made when asked for
+    if (target.dataset.i != null && !target.dataset.tip) target.dataset.tip = text(Number(target.dataset.i), Number(target.dataset.j));
+  });
   svg.addEventListener("click", (event) => {
     const { i, j } = event.target.dataset;
     if (i != null && open) { move(Number(i), Number(j)); open(Number(i), Number(j)); }
