@@ -15,6 +15,7 @@ from conceptatlas.atlas.concept_pages import write_concepts
 from conceptatlas.atlas.dataset_pages import CHUNK as IMAGES_IN_CHUNK
 from conceptatlas.atlas.encoding import script_table, write_script
 from conceptatlas.atlas.image_pages import write_firing
+from conceptatlas.atlas.linked_pages import generators_of
 from conceptatlas.atlas.methods import METHODS
 from conceptatlas.atlas.model_pages import CHUNK as UNITS_IN_CHUNK
 from conceptatlas.atlas.requirements import write_requirements
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 SCRIPTS = (
     "core", "data", "element", "number", "charts", "heatmap", "picture", "grid",
     "views/study", "views/dataset", "views/model", "views/layer", "views/unit", "views/concept", "views/compare",
-    "views/image", "views/method", "views/record", "views/table", "views/search", "views/requirements",
+    "views/image", "views/linked", "views/method", "views/record", "views/table", "views/search", "views/requirements",
 )  # fmt: skip
 """Files of ``assets/`` in the order in which the page loads them; sections follow, ``start`` is last."""
 HEAVY = ("labels", "iou", "words", "said", "tops", "values")
@@ -70,6 +71,12 @@ def build_study(home: str | Path, *, root: str | Path, plan: dict[str, Any]) -> 
             for name, dataset in zip(names, plan["datasets"], strict=True)
         ],
         "models": plan["models"],
+        "linked": [
+            {"dataset": pair["dataset"], "model": pair["model"], "generator": generator}
+            | {"tables": [name.partition(":")[0] for name in pair["files"] if name.endswith(f":{generator}")]}
+            for pair in plan["pairs"]
+            for generator in generators_of(pair)
+        ],
         "layers": [
             {"dataset": model["dataset"], "model": model["model"]}
             | {key: value for key, value in layer.items() if key not in HEAVY}
