@@ -42,9 +42,7 @@ def pooled_modules(model: LoadedModel, head_name: str) -> list[str]:
                     pooled.setdefault(name, []).append(output.mean(dim=(2, 3)))
 
             handles.append(module.register_forward_hook(keep))
-    pictures = torch.rand(
-        N_PICTURES, 3, model.input_size, model.input_size, generator=torch.Generator().manual_seed(0)
-    )
+    pictures = torch.rand(N_PICTURES, 3, model.input_size, model.input_size, generator=torch.Generator().manual_seed(0))
     try:
         with torch.no_grad():
             model.module(pictures.to(model.device))

@@ -47,7 +47,9 @@ function quality(t) {
 /* Which class becomes which: a matrix of success rates; every cell leads to its row. */
 function successes(t) {
   const every = t.rows(() => true), total = every.find((row) => t.value(row, "origin") === "any"), pairs = every.filter((row) => row !== total);
-  const origins = [...new Set(pairs.map((row) => t.value(row, "origin")))], targets = [...new Set(pairs.map((row) => t.value(row, "target")))];
+  const side = (column) => new Set(pairs.map((row) => t.value(row, column)));
+  const from = side("origin"), to = side("target"), classes = [...new Set([...from, ...to])]; // one order on both sides
+  const origins = classes.filter((name) => from.has(name)), targets = classes.filter((name) => to.has(name));
   const at = new Map(pairs.map((row) => [`${t.value(row, "origin")} ${t.value(row, "target")}`, row]));
   const find = (i, j) => at.get(`${origins[i]} ${targets[j]}`);
   const describe = (i, j) => {
