@@ -60,8 +60,8 @@ def script_table(path: str | Path, *, source: str, drop: tuple[str, ...] = (), r
 
     Returns
     -------
-    dict with `source`, `n`, `columns`, and of a part of the rows `rows` (their numbers) and `of` (how many there are); a
-    column has `name`, `definition`, `unit` and one of `constant`, `values`
+    dict with `source`, `n`, `columns`, and of a part of the rows `rows` (their numbers) and `of` (how many there are).
+    A column has `name`, `definition`, `unit` and one of `constant`, `values`
     (numbers, booleans as 0 and 1, lists as text) or `words` and `codes`.
     """
     frame = read_table(path)

@@ -1,5 +1,5 @@
-"""What the pages load of a classifier and a generator: quality of the link, success of counterfactuals, what units change
-in the generated pictures; and which layer the tuned units are."""
+"""What the pages load of a classifier and a generator: quality of the link, success of counterfactuals, what units
+change in the generated pictures; and which layer the tuned units are."""
 
 from __future__ import annotations
 
@@ -79,13 +79,13 @@ def write_linking(home: Path, root: Path, plan: dict[str, Any], *, quality: int)
 
 
 def first_source(effects: pd.DataFrame) -> str:
-    """Where labels come from: the first source of the config, which is also the one of the pictures; empty without one."""
+    """Where labels come from: the first source of the config, as in the pictures; empty without one."""
     return str(effects["masks"].iloc[0]) if len(effects) else ""
 
 
 def kept_rows(tables: dict[str, pd.DataFrame], source: str) -> dict[str, Array]:
-    """Row numbers of effects, tuned and selective that pages show, each in the order of its table: all classes together,
-    one source of labels.
+    """Row numbers of effects, tuned and selective that pages show, each in the order of its table: all classes
+    together, one source of labels.
 
     Of a unit's effects: the strongest label of each metric, and of those over at least 6 starting points the 8 that are
     largest against the half width of their interval. Of `selective` the first 3 units of a label and metric.

@@ -130,8 +130,8 @@ METHODS: tuple[dict[str, Any], ...] = (
             "pictures that the generator made and judged on held-out ones, against shuffled pairs.",
             "A unit is set to the least, middle and largest value of the training pairs; everything else stays. What "
             "changes in the pictures is measured label by label, last picture against first, over starting points. "
-            "Sparsity is Hoyer's measure of the mean changes; noise alone is sparse, so it stands beside its mean under "
-            "sign flips.",
+            "Sparsity is Hoyer's measure of the mean changes; noise alone is sparse, so it stands beside its mean "
+            "under sign flips.",
             "Every picture goes back into the classifier: a unit follows where its own value rises with its own change "
             "at more than half of the starting points, and more than with other units' changes.",
             "Counterfactuals shift r until the head says another class; a search succeeds where the generated picture "

@@ -1,7 +1,7 @@
 """Which modules of a classifier its penultimate representation is the pooled output of.
 
-A unit of the link is a unit of a layer only where r is the mean over positions of that layer's maps. That is measured on
-pictures, not taken from names or widths.
+A unit of the link is a unit of a layer only where r is the mean over positions of that layer's maps. That is measured
+on pictures, not taken from names or widths.
 """
 
 from __future__ import annotations

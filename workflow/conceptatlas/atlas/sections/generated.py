@@ -1,5 +1,5 @@
-"""A unit's effect through a generator: pictures at its least, middle and largest value, what changes in them, whether the
-unit follows its own change. For layers whose maps, averaged over positions, are the linked representation."""
+"""A unit's effect through a generator: pictures at its least, middle and largest value, what changes in them, whether
+the unit follows its own change. For layers whose maps, averaged over positions, are the linked representation."""
 
 from conceptatlas.atlas.layer_context import Section
 
