@@ -39,6 +39,11 @@ def pages(opened: Opened) -> list[str]:
         pair = f"{first['model']}~{first['layer']}~{second['model']}~{second['layer']}"
         found.append(f"#/compare/{dataset}?pair={pair}&match=0~0~0")
         found.append(f"#/found/{dataset}/{first['model']}/{first['layer']}")
+    for place in page.evaluate("Atlas.overview.layers.filter(l => l.results.some(r => r.startsWith('spoken:')))")[:1]:
+        which = next(name for name in place["results"] if name.startswith("spoken:")).partition(":")[2]
+        key = f"models/{place['dataset']}/{place['model']}/{place['layer']}/explained@{which}"
+        group = page.evaluate(f"Atlas.table('{key}').then(t => String(t.value(0, 'group')))")
+        found.append(f"#/group/{place['dataset']}/{place['model']}/{place['layer']}/{which}/{group}")
     for linked in page.evaluate("Atlas.overview.linked"):
         found.append(f"#/linked/{linked['dataset']}/{linked['model']}/{linked['generator']}")
     return found

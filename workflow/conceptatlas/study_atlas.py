@@ -83,7 +83,10 @@ class AtlasPlan:
             files[f"wording:{encoder}~{vocabulary}"] = f"{folder}/labels.parquet"
             files[f"wordings:{encoder}~{vocabulary}"] = f"{folder}/masks.parquet"
         for encoder, vocabulary in self._explaining if key in asked["falcon"] else []:
-            files[f"explained:{encoder}~{vocabulary}"] = f"falcon/{place}/{encoder}/{vocabulary}/explained.parquet"
+            folder, which = f"falcon/{place}/{encoder}", f"{encoder}~{vocabulary}"
+            files |= {"members": f"falcon/{place}/members.parquet", f"crops:{encoder}": f"{folder}/crops.parquet"}
+            files[f"explained:{which}"] = f"{folder}/{vocabulary}/explained.parquet"
+            files[f"spoken:{which}"] = f"{folder}/{vocabulary}/words.parquet"
         return files
 
     @functools.cached_property

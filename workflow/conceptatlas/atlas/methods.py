@@ -88,7 +88,7 @@ METHODS: tuple[dict[str, Any], ...] = (
         "formula": "",
         "source": "Kalibhat, Bhardwaj, Bruss, Firooz, Sanjabi, Feizi: FALCON. ICML 2023.",
         "options": ["falcon"],
-        "tables": ["explained"],
+        "tables": ["explained", "spoken"],
     },
     {
         "id": "net2vec",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from conceptatlas.atlas.encoding import number, script_table, write_script
+from conceptatlas.atlas.falcon_pages import write_groups
 from conceptatlas.atlas.found_concepts import found_examples, pairs_of_model
 from conceptatlas.atlas.layer_context import LayerContext
 from conceptatlas.atlas.linked_pages import linked_to, write_linking
@@ -95,7 +96,7 @@ def _build_layer(
             write_script(home, f"{key}/{name}", script_table(context.path(result), source=path, drop=dropped))
     if context.has("discovered_examples"):
         write_script(home, f"{key}/found", found_examples(context.path("discovered_examples")))
-    facts = _facts(context)
+    facts = _facts(context) | {"groups": write_groups(home, key, context)}
     facts |= _units(context, home / key, home, key, about=about, options=options, geometry=geometry,
                     thumbnails=thumbnails)  # fmt: skip
     return facts

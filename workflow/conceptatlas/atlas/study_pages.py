@@ -30,10 +30,11 @@ logger = logging.getLogger(__name__)
 SCRIPTS = (
     "core", "data", "element", "number", "charts", "heatmap", "picture", "grid",
     "views/study", "views/dataset", "views/model", "views/layer", "views/unit", "views/concept", "views/compare",
-    "views/image", "views/linked", "views/method", "views/record", "views/table", "views/search", "views/requirements",
+    "views/group", "views/image", "views/linked", "views/method", "views/record", "views/table", "views/search",
+    "views/requirements",
 )  # fmt: skip
 """Files of ``assets/`` in the order in which the page loads them; sections follow, ``start`` is last."""
-HEAVY = ("labels", "iou", "words", "said", "tops", "values")
+HEAVY = ("labels", "iou", "words", "said", "groups", "tops", "values")
 """Facts of a layer that only the search or pages of images need."""
 
 
@@ -67,7 +68,10 @@ def build_study(home: str | Path, *, root: str | Path, plan: dict[str, Any]) -> 
         "requirements": bool(plan["requirements"]),
         "datasets": [
             {"dataset": name, "embedded": dataset["embed_images"], "tables": sorted(dataset["files"])}
-            | {key: abouts[name][key] for key in ("n_images", "n_valid", "n_concepts", "mask_size", "format")}
+            | {
+                key: abouts[name][key]
+                for key in ("n_images", "n_valid", "n_concepts", "mask_size", "frame_size", "format")
+            }
             for name, dataset in zip(names, plan["datasets"], strict=True)
         ],
         "models": plan["models"],
@@ -93,7 +97,7 @@ def build_study(home: str | Path, *, root: str | Path, plan: dict[str, Any]) -> 
 
 def _write_search(home: Path, facts: list[dict[str, Any]]) -> None:
     """Labels of all units by layer: words once for the study, a code a unit; `said`: what else is said of them, in
-    words, by position of the layer."""
+    words, by position of the layer; `groups`: FALCON's, [encoder~vocabulary, group, words]."""
     words: dict[str, int] = {}
     layers = []
     for model in facts:
@@ -102,7 +106,9 @@ def _write_search(home: Path, facts: list[dict[str, Any]]) -> None:
             layers.append([own[code] for code in layer.get("labels", [])])
     every = [layer.get("said", []) for model in facts for layer in model["layers"]]
     said = {str(place): texts for place, texts in enumerate(every) if texts}
-    write_script(home, "study/search", {"words": list(words), "layers": layers, "said": said})
+    grouped = [layer["groups"] for model in facts for layer in model["layers"]]
+    groups = {str(place): own for place, own in enumerate(grouped) if own}
+    write_script(home, "study/search", {"words": list(words), "layers": layers, "said": said, "groups": groups})
 
 
 def _definitions(root: Path, plan: dict[str, Any]) -> dict[str, Any]:
