@@ -10,7 +10,7 @@ import pandas as pd
 
 from conceptatlas.atlas.encoding import number, script_table, write_script
 from conceptatlas.atlas.layer_context import LayerContext
-from conceptatlas.tables import read_table
+from conceptatlas.tables import read_table, records
 
 Array = np.ndarray[Any, Any]
 
@@ -53,17 +53,17 @@ def shown_words(words: pd.DataFrame) -> Array:
 def group_pictures(members: pd.DataFrame, crops: pd.DataFrame) -> dict[str, Any]:
     """Group -> `high`: [image, value, [left, top, right, bottom] in pixels of the frame] and `low`: [image, value], the
     first images of each; a crop of the whole frame has no box."""
-    boxes = {
-        (str(row.group), int(row.image_index)): None if row.whole else [row.left, row.top, row.right, row.bottom]
-        for row in crops[crops["kind"] == "high"].itertuples()
-    }
+    boxes: dict[tuple[str, int], list[int] | None] = {}
+    for row in records(crops[crops["kind"] == "high"]):
+        box = [int(row[edge]) for edge in ("left", "top", "right", "bottom")]
+        boxes[str(row["group"]), int(row["image_index"])] = None if row["whole"] else box
     found: dict[str, Any] = {}
-    for row in members[members["rank"] <= IMAGES].sort_values(["group", "kind", "rank"], kind="stable").itertuples():
-        group, image = str(row.group), int(row.image_index)
+    first = members[members["rank"] <= IMAGES]
+    for row in records(first.sort_values(["group", "kind", "rank"], kind="stable")):
+        group, image = str(row["group"]), int(row["image_index"])
         own = found.setdefault(group, {"high": [], "low": []})
-        told: list[Any] = [image, number(row.value)]
-        if row.kind == "high":
-            box = boxes.get((group, image))
-            told.append(None if box is None else [int(edge) for edge in box])
-        own[row.kind].append(told)
+        told: list[Any] = [image, number(row["value"])]
+        if row["kind"] == "high":
+            told.append(boxes.get((group, image)))
+        own[row["kind"]].append(told)
     return found
