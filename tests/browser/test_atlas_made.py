@@ -129,3 +129,12 @@ def test_axe_finds_nothing_there(chromium: Any, made_atlas: Path, theme: str) ->
             said += violations(opened.go(address), address)
         assert not said, "\n".join(said)
         opened.check()
+
+
+def test_a_narrow_window_does_not_scroll_sideways_there(chromium: Any, made_atlas: Path) -> None:
+    with Opened(chromium, f"file://{made_atlas}/index.html", width=420, height=800) as opened:
+        for address in ("#/unit/scenes/plain/conv5/0", "#/linked/scenes/plain/painter", GROUP):
+            page = opened.go(address)
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 1, address
+        opened.check()
