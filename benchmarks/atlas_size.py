@@ -94,8 +94,9 @@ def make_study(template: Path, root: Path, *, n_models: int, n_layers: int, n_un
     config["study"] = "large"
     config["dissection"] |= {"datasets": None, "models": None}
     config["similarity"] |= {"datasets": None, "models": None, "layers": None}
-    for section in ("net2vec", "principal", "axes", "robustness"):
+    for section in ("net2vec", "principal", "axes", "robustness", "open_vocabulary", "falcon"):
         config[section] |= {"datasets": [], "models": []}
+    config["linking"] |= {"generators": [], "models": []}
     config["requirements"] = {"list": [], "compare_with": None}
     rows = {name: plain[name][0] for name in ("models", "layers")}
     plain["datasets"] = [row for row in plain["datasets"] if row["dataset"] == DATASET]

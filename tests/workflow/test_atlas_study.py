@@ -40,6 +40,16 @@ def test_a_new_model_builds_its_pages_and_the_joins(tiny: Workspace) -> None:
     assert built(tiny) == {"build_atlas_model": 1, "build_atlas": 1}
 
 
+def test_linking_builds_the_pages_of_its_model_and_the_joins(tiny: Workspace) -> None:
+    shutil.copy(REPOSITORY / "tests" / "tiny_generators.py", tiny.folder / "mine.py")
+    config = yaml.safe_load(tiny.config.read_text())
+    config["sheets"]["generators"] = "generators.tsv"
+    config["linking"] = {"generators": ["stripes"], "models": ["plain"], "tuning": {"n_seeds": 0}}
+    tiny.config.write_text(yaml.safe_dump(config, sort_keys=False))
+    tiny.sheet("generators").write_text("generator\tsource\tarchitecture\nstripes\tuser\tmine.py:stripes\n")
+    assert built(tiny) == {"build_atlas_model": 1, "build_atlas": 1}
+
+
 @pytest.mark.parametrize(
     ("file", "jobs"),
     [

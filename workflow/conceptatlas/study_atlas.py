@@ -15,7 +15,7 @@ from conceptatlas.study_plan import Study, labelled
 DATASET_FILES = ("dataset.json", "concepts.parquet")
 """Of every data set, what the joins read."""
 SECTIONS = ("thresholds", "geometry", "dissection", "axes", "robustness", "principal", "net2vec", "similarity",
-            "open_vocabulary", "falcon")  # fmt: skip
+            "open_vocabulary", "falcon", "linking")  # fmt: skip
 """Sections of the config that method pages show."""
 MODEL_COLUMNS = ("model", "source", "architecture", "weights", "twin_of", "twin_role", "supervision")
 """Columns of models.tsv that pages show."""
@@ -83,7 +83,10 @@ class AtlasPlan:
             files[f"wording:{encoder}~{vocabulary}"] = f"{folder}/labels.parquet"
             files[f"wordings:{encoder}~{vocabulary}"] = f"{folder}/masks.parquet"
         for encoder, vocabulary in self._explaining if key in asked["falcon"] else []:
-            files[f"explained:{encoder}~{vocabulary}"] = f"falcon/{place}/{encoder}/{vocabulary}/explained.parquet"
+            folder, which = f"falcon/{place}/{encoder}", f"{encoder}~{vocabulary}"
+            files |= {"members": f"falcon/{place}/members.parquet", f"crops:{encoder}": f"{folder}/crops.parquet"}
+            files[f"explained:{which}"] = f"{folder}/{vocabulary}/explained.parquet"
+            files[f"spoken:{which}"] = f"{folder}/{vocabulary}/words.parquet"
         return files
 
     @functools.cached_property
@@ -131,7 +134,22 @@ class AtlasPlan:
                 "matched": f"{stem}_concepts.parquet",
                 "matrices": f"{stem}_matrices.h5",
             }
+        for generator, linked in self.study.linked():
+            if linked == model:
+                files |= self._linking_files(generator, model)
         return files
+
+    def _linking_files(self, generator: str, model: str) -> dict[str, str]:
+        """Name -> path of what a generator shows of a classifier, each name with the generator after a colon. Which
+        layer the tuned units are only link.json tells (`atlas.linked_layers`)."""
+        section, folder = self.study.config["linking"], f"linking/{generator}/{model}"
+        names = {"link": "link.parquet", "link_record": "link.json"}
+        if section["counterfactuals"]["pairs"] != []:
+            names["rates"] = "counterfactual_rates.parquet"
+        if section["tuning"]["n_seeds"]:
+            names |= {"effects": "effects.parquet", "tuned": "units.parquet", "selective": "selective.parquet"}
+            names |= {"cycle": "cycle.parquet", "shown": "shown.h5"}
+        return {f"{name}:{generator}": f"{folder}/{file}" for name, file in names.items()}
 
     @functools.cache  # noqa: B019  one plan a process
     def model(self, dataset: str, model: str) -> dict[str, Any]:

@@ -116,3 +116,32 @@ def test_names_differ_and_the_study_compared_with_is_there(tmp_path: Path) -> No
         study(tmp_path, requirements={"list": [one, one]})
     with pytest.raises(ValueError, match=r"requirements.compare_with: there is no file nowhere.parquet"):
         study(tmp_path, requirements={"list": [one], "compare_with": "nowhere.parquet"})
+
+
+GENERATORS = "generator\tsource\tarchitecture\npainter\tuser\tmine.py:painter\n"
+
+
+def linked(folder: Path, **linking: Any) -> Study:
+    """The study with a generator that paints for model a."""
+    (folder / "generators.tsv").write_text(GENERATORS)
+    sheets = {name: f"{name}.tsv" for name in (*SHEETS, "generators")}
+    return study(folder, sheets=sheets, linking={"generators": ["painter"], "models": ["a"], **linking})
+
+
+def test_linking_is_read_of_linked_models_only(tmp_path: Path) -> None:
+    before, after = AtlasPlan(study(tmp_path)), AtlasPlan(linked(tmp_path))
+    assert after.model("scenes", "b") == before.model("scenes", "b")
+    added = set(after.model("scenes", "a")["files"].items()) - set(before.model("scenes", "a")["files"].items())
+    assert {path.removeprefix("linking/painter/a/") for _, path in added} == {
+        "link.json", "link.parquet", "counterfactual_rates.parquet", "effects.parquet", "units.parquet",
+        "selective.parquet", "cycle.parquet", "shown.h5",
+    }  # fmt: skip
+    assert {name.partition(":")[2] for name, _ in added} == {"painter"}
+    assert {path for _, path in added} <= set(atlas_inputs(after.model("scenes", "a"))["tables"])
+    assert after.model("scenes", "a")["layers"] == before.model("scenes", "a")["layers"]
+
+
+def test_what_is_not_computed_is_not_read(tmp_path: Path) -> None:
+    plan = AtlasPlan(linked(tmp_path, tuning={"n_seeds": 0}, counterfactuals={"pairs": []}))
+    names = {name for name in plan.model("scenes", "a")["files"] if name.endswith(":painter")}
+    assert names == {"link:painter", "link_record:painter"}

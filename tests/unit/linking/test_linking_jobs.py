@@ -72,6 +72,7 @@ def test_the_record_says_how_it_was_made(run):
     record = json.loads((run / "link.json").read_text())
     assert (record["n_train"], record["n_test"], record["units"], record["w_dim"]) == (120, 36, 6, 5)
     assert record["head"] == "head"
+    assert record["pooled_modules"] == []  # r is made of both halves, no layer's mean
     assert record["rectified"]
     assert len(record["ridges"]) == 6
     classes = read_table(run / "classes.parquet")

@@ -60,10 +60,12 @@ def script_table(path: str | Path, *, source: str, drop: tuple[str, ...] = (), r
 
     Returns
     -------
-    dict with `source`, `n`, `columns`; a column has `name`, `definition`, `unit` and one of `constant`, `values`
+    dict with `source`, `n`, `columns`, and of a part of the rows `rows` (their numbers) and `of` (how many there are).
+    A column has `name`, `definition`, `unit` and one of `constant`, `values`
     (numbers, booleans as 0 and 1, lists as text) or `words` and `codes`.
     """
     frame = read_table(path)
+    n_rows = len(frame)
     if rows is not None:
         frame = frame.loc[rows]
     columns = [
@@ -73,7 +75,7 @@ def script_table(path: str | Path, *, source: str, drop: tuple[str, ...] = (), r
     ]
     table: dict[str, Any] = {"source": source, "n": len(frame), "columns": columns}
     if rows is not None:
-        table["rows"] = [int(row) for row in frame.index]
+        table |= {"rows": [int(row) for row in frame.index], "of": n_rows}
     return table
 
 

@@ -88,7 +88,7 @@ METHODS: tuple[dict[str, Any], ...] = (
         "formula": "",
         "source": "Kalibhat, Bhardwaj, Bruss, Firooz, Sanjabi, Feizi: FALCON. ICML 2023.",
         "options": ["falcon"],
-        "tables": ["explained"],
+        "tables": ["explained", "spoken"],
     },
     {
         "id": "net2vec",
@@ -120,5 +120,26 @@ METHODS: tuple[dict[str, Any], ...] = (
         "source": "Mikriukov, Schwalbe, Hellert, Bade: Revealing Similar Semantics Inside CNNs. AIMLAI 2023.",
         "options": ["similarity"],
         "tables": ["similarity", "discovered", "similarity_summary", "profiles"],
+    },
+    {
+        "id": "linking",
+        "title": "Linking in Style",
+        "question": "What do pictures look like when one unit changes?",
+        "definition": [
+            "A linear map takes the classifier's penultimate representation r to the style of a generator, fitted to "
+            "pictures that the generator made and judged on held-out ones, against shuffled pairs.",
+            "A unit is set to the least, middle and largest value of the training pairs; everything else stays. What "
+            "changes in the pictures is measured label by label, last picture against first, over starting points. "
+            "Sparsity is Hoyer's measure of the mean changes; noise alone is sparse, so it stands beside its mean "
+            "under sign flips.",
+            "Every picture goes back into the classifier: a unit follows where its own value rises with its own change "
+            "at more than half of the starting points, and more than with other units' changes.",
+            "Counterfactuals shift r until the head says another class; a search succeeds where the generated picture "
+            "becomes that class too.",
+        ],
+        "formula": "w = r A + b;  sparsity = (sqrt(n) - L1 / L2) / (sqrt(n) - 1)",
+        "source": "Wehrheim, Osuna-Vargas, Kaschube: Linking in Style. 2024.",
+        "options": ["linking"],
+        "tables": ["link", "rates", "effects", "tuned", "cycle", "selective"],
     },
 )

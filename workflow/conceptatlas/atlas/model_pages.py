@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from conceptatlas.atlas.encoding import number, script_table, write_script
+from conceptatlas.atlas.falcon_pages import write_groups
 from conceptatlas.atlas.found_concepts import found_examples, pairs_of_model
 from conceptatlas.atlas.layer_context import LayerContext
+from conceptatlas.atlas.linked_pages import linked_to, write_linking
 from conceptatlas.atlas.pictures import Sheet, Thumbnails
 from conceptatlas.atlas.sections.examples import top_examples
 from conceptatlas.atlas.sections.index import SECTIONS
@@ -55,12 +57,13 @@ def build_model(
     layers = []
     for layer in plan["layers"]:
         context = LayerContext(root, dataset, model, layer)
-        layers.append(
-            _build_layer(context, home, about=about, options=options, geometry=geometry, thumbnails=thumbnails)
-        )
+        facts = _build_layer(context, home, about=about, options=options, geometry=geometry, thumbnails=thumbnails)
+        facts["linked"] = linked_to(root, plan, layer, kind=facts["kind"], n_units=facts["n_units"])
+        layers.append(facts)
         logger.info("%s %s %s: %d units", dataset, model, context.layer, context.n_units)
     if "similarity" in plan["files"]:
         write_comparisons(home, root, plan)
+    write_linking(home, root, plan, quality=int(options["quality"]))
     write_json(folder / "facts.json", {"dataset": dataset, "model": model, "layers": layers})
 
 
@@ -93,7 +96,7 @@ def _build_layer(
             write_script(home, f"{key}/{name}", script_table(context.path(result), source=path, drop=dropped))
     if context.has("discovered_examples"):
         write_script(home, f"{key}/found", found_examples(context.path("discovered_examples")))
-    facts = _facts(context)
+    facts = _facts(context) | {"groups": write_groups(home, key, context)}
     facts |= _units(context, home / key, home, key, about=about, options=options, geometry=geometry,
                     thumbnails=thumbnails)  # fmt: skip
     return facts

@@ -41,7 +41,7 @@ def write_pictures(folder: str | Path, frames: list[str], *, size: int, quality:
             picture = Image.fromarray(np.asarray(stored[position]))
             if picture.width > size:
                 picture = picture.resize((size, size), Image.Resampling.BILINEAR)
-            _save(picture, Path(folder) / picture_path(first + int(position)), "JPEG", quality=quality)
+            save_picture(picture, Path(folder) / picture_path(first + int(position)), "JPEG", quality=quality)
             written += 1
     return written
 
@@ -73,7 +73,7 @@ class Sheet:
             canvas[: len(units)] = units
             canvas = canvas.reshape(rows, PER_ROW, *units.shape[1:]).transpose(0, 2, 1, 3, 4)
             sheet = Image.fromarray(canvas.reshape(rows * self.size, -1, 3))
-            _save(sheet, Path(folder) / f"sheet-{number}.webp", "WEBP", quality=quality, method=2)
+            save_picture(sheet, Path(folder) / f"sheet-{number}.webp", "WEBP", quality=quality, method=2)
         return n_sheets
 
 
@@ -94,7 +94,8 @@ class Thumbnails:
         return self.made[image]
 
 
-def _save(picture: Image.Image, path: Path, kind: str, **options: Any) -> None:
+def save_picture(picture: Image.Image, path: Path, kind: str, **options: Any) -> None:
+    """Write a picture in a format of Pillow (JPEG, WEBP), making its folder."""
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from conceptatlas.atlas.concept_pages import write_concepts
 from conceptatlas.atlas.dataset_pages import CHUNK as IMAGES_IN_CHUNK
 from conceptatlas.atlas.encoding import script_table, write_script
 from conceptatlas.atlas.image_pages import write_firing
+from conceptatlas.atlas.linked_pages import generators_of
 from conceptatlas.atlas.methods import METHODS
 from conceptatlas.atlas.model_pages import CHUNK as UNITS_IN_CHUNK
 from conceptatlas.atlas.requirements import write_requirements
@@ -29,10 +30,11 @@ logger = logging.getLogger(__name__)
 SCRIPTS = (
     "core", "data", "element", "number", "charts", "heatmap", "picture", "grid",
     "views/study", "views/dataset", "views/model", "views/layer", "views/unit", "views/concept", "views/compare",
-    "views/image", "views/method", "views/record", "views/table", "views/search", "views/requirements",
+    "views/group", "views/image", "views/linked", "views/method", "views/record", "views/table", "views/search",
+    "views/requirements",
 )  # fmt: skip
 """Files of ``assets/`` in the order in which the page loads them; sections follow, ``start`` is last."""
-HEAVY = ("labels", "iou", "words", "said", "tops", "values")
+HEAVY = ("labels", "iou", "words", "said", "groups", "tops", "values")
 """Facts of a layer that only the search or pages of images need."""
 
 
@@ -66,10 +68,19 @@ def build_study(home: str | Path, *, root: str | Path, plan: dict[str, Any]) -> 
         "requirements": bool(plan["requirements"]),
         "datasets": [
             {"dataset": name, "embedded": dataset["embed_images"], "tables": sorted(dataset["files"])}
-            | {key: abouts[name][key] for key in ("n_images", "n_valid", "n_concepts", "mask_size", "format")}
+            | {
+                key: abouts[name][key]
+                for key in ("n_images", "n_valid", "n_concepts", "mask_size", "frame_size", "format")
+            }
             for name, dataset in zip(names, plan["datasets"], strict=True)
         ],
         "models": plan["models"],
+        "linked": [
+            {"dataset": pair["dataset"], "model": pair["model"], "generator": generator}
+            | {"tables": [name.partition(":")[0] for name in pair["files"] if name.endswith(f":{generator}")]}
+            for pair in plan["pairs"]
+            for generator in generators_of(pair)
+        ],
         "layers": [
             {"dataset": model["dataset"], "model": model["model"]}
             | {key: value for key, value in layer.items() if key not in HEAVY}
@@ -86,7 +97,7 @@ def build_study(home: str | Path, *, root: str | Path, plan: dict[str, Any]) -> 
 
 def _write_search(home: Path, facts: list[dict[str, Any]]) -> None:
     """Labels of all units by layer: words once for the study, a code a unit; `said`: what else is said of them, in
-    words, by position of the layer."""
+    words, by position of the layer; `groups`: FALCON's, [encoder~vocabulary, group, words]."""
     words: dict[str, int] = {}
     layers = []
     for model in facts:
@@ -95,7 +106,9 @@ def _write_search(home: Path, facts: list[dict[str, Any]]) -> None:
             layers.append([own[code] for code in layer.get("labels", [])])
     every = [layer.get("said", []) for model in facts for layer in model["layers"]]
     said = {str(place): texts for place, texts in enumerate(every) if texts}
-    write_script(home, "study/search", {"words": list(words), "layers": layers, "said": said})
+    grouped = [layer["groups"] for model in facts for layer in model["layers"]]
+    groups = {str(place): own for place, own in enumerate(grouped) if own}
+    write_script(home, "study/search", {"words": list(words), "layers": layers, "said": said, "groups": groups})
 
 
 def _definitions(root: Path, plan: dict[str, Any]) -> dict[str, Any]:

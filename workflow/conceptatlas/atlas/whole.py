@@ -45,7 +45,7 @@ def study_of_results(root: str | Path) -> Study:
 
 _LATER = ("net2vec", "similarity", "open_vocabulary", "falcon", "linking")
 """Sections that results of an earlier version may lack; they are off then."""
-_NONE = ("datasets", "models", "layers", "encoders", "vocabularies")
+_NONE = ("datasets", "models", "layers", "encoders", "vocabularies", "generators")
 
 
 def build_whole(root: str | Path, home: str | Path, *, options: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from conceptatlas.linking.fitting import Fitted, fit_link, spaces_arrays
 from conceptatlas.linking.link import Link, write_link
 from conceptatlas.linking.link_tables import CLASS_COLUMNS, LINK_COLUMNS, class_frame, link_frame
 from conceptatlas.linking.pair_file import Pairs, check_part, read_manifests
+from conceptatlas.linking.pooled_modules import pooled_modules
 from conceptatlas.linking.prediction import N_BLOCKS, Estimate, prediction_estimates
 from conceptatlas.models.arithmetic import exact_arithmetic
 from conceptatlas.tables import write_table
@@ -89,8 +90,10 @@ def link_spaces(
     )
     estimates = judge_link(fitted, test, options=options, seed=seed)
     with lease_device(device) as leased, exact_arithmetic(tf32=tf32):
+        classifier = load_classifier(model, device=leased)
+        pooled = pooled_modules(classifier.model, classifier.head_name)
         circle = cycle(
-            load_generator(generator, device=leased), load_classifier(model, device=leased), fitted.link, test,
+            load_generator(generator, device=leased), classifier, fitted.link, test,
             n=int(options["n_cycled"]), n_shown=N_SHOWN,
             encoder=load_classifier(encoder, device=leased) if encoder else None, batch=batch, device=leased, seed=seed,
         )  # fmt: skip
@@ -102,7 +105,8 @@ def link_spaces(
     write_table(table, _typed(link_frame(estimates, **names)), columns=LINK_COLUMNS)
     write_table(classes, counted, columns=CLASS_COLUMNS)
     _write_cycled(cycled, circle, train.class_names)
-    write_json(record, _record(fitted, train, test, told[0]) | {"link_sha256": file_sha256(link)} | names)
+    facts = {"link_sha256": file_sha256(link), "pooled_modules": pooled}
+    write_json(record, _record(fitted, train, test, told[0]) | facts | names)
 
 
 def judge_link(fitted: Fitted, test: Pairs, *, options: Mapping[str, Any], seed: int) -> list[Estimate]:

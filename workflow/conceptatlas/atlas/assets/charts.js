@@ -28,7 +28,7 @@ function linkTo(href, ...children) {
 Atlas.dots = function (title, rows, { unit = "", from = 0, to = null, width = 640, labels = 190, threshold = null } = {}) {
   const line = 22, top = 8, bottom = 40, height = top + rows.length * line + bottom, right = 24;
   const largest = Math.max(...rows.flatMap((r) => [r.value, r.high, r.chance, threshold]).filter((v) => v != null), from + 1e-9);
-  const smallest = Math.min(from, ...rows.flatMap((r) => [r.value, r.low]).filter((v) => v != null));
+  const smallest = Math.min(from, ...rows.flatMap((r) => [r.value, r.low, r.chance]).filter((v) => v != null));
   const ticks = Atlas.ticks(smallest, to ?? largest);
   const end = Math.max(to ?? largest, ticks[ticks.length - 1]);
   const x = (v) => labels + ((v - smallest) / (end - smallest)) * (width - labels - right);

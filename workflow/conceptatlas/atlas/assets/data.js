@@ -27,16 +27,20 @@ Atlas.load = function (key) {
   return Atlas.waiting.get(key);
 };
 
-/* A table by column, with the definition of each. Row numbers are those of the Parquet file. */
+/* A table by column, with the definition of each. `number` of a row is the one in the Parquet file, where only a part of
+   its rows came too. */
 class Table {
   constructor(key, content) {
     this.key = key;
     this.kind = Atlas.kind(key);
     this.source = content.source;
     this.n = content.n;
+    this.of = content.of ?? content.n;
+    this.numbers = content.rows || null;
     this.columns = content.columns;
     this.byName = new Map(content.columns.map((column) => [column.name, column]));
   }
+  number(row) { return this.numbers ? this.numbers[row] : row; }
   has(name) { return this.byName.has(name); }
   value(row, name) {
     const column = this.byName.get(name);

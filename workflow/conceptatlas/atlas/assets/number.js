@@ -20,14 +20,14 @@ Atlas.number = function (value, at, { percent, digits, interval = false, text } 
   return h("a", {
     class: "number",
     href: `${Atlas.to("table", ...at.key.split("/"))}?row=${at.row}`,
-    data: { kind: at.kind || Atlas.kind(at.key), column: at.column, range, chance: at.chance == null ? "" : Atlas.format(at.chance), row: at.row, key: at.key },
+    data: { kind: at.kind || Atlas.kind(at.key), column: at.column, range, chance: at.chance == null ? "" : Atlas.format(at.chance), row: at.number ?? at.row, key: at.key },
   }, shown, interval && between ? h("small", {}, ` [${range.replace(" to ", ", ")}]`) : null);
 };
 
 /* The same from a loaded table; low and high are names of columns. */
 Atlas.cell = function (table, row, column, { low, high, chance, ...options } = {}) {
   return Atlas.number(table.value(row, column), {
-    key: table.key, row, column,
+    key: table.key, row, column, number: table.number(row),
     low: low ? table.value(row, low) : null,
     high: high ? table.value(row, high) : null,
     chance: chance ? table.value(row, chance) : null,

@@ -32,12 +32,13 @@ Atlas.picturePath = function (dataset, image) {
   return `datasets/${encodeURIComponent(dataset)}/pictures/${Math.floor(image / 500)}/${image}.jpg`;
 };
 
-/* A figure of an image that links to its page. mask: dims what lies outside; label: a coloured sheet over it. */
-Atlas.picture = function ({ dataset, image, mask, label, size, caption, name, width }) {
+/* A figure of an image that links to its page. mask: dims what lies outside; label: a coloured sheet over it; box: dims
+   what lies outside of [left, top, right, bottom], in units of size. */
+Atlas.picture = function ({ dataset, image, mask, label, box, size, caption, name, width }) {
   const embedded = Atlas.overview.datasets.find((d) => d.dataset === dataset).embedded;
   const layers = [];
-  if (mask != null && size) {
-    const { path } = Atlas.mask(mask, size);
+  if ((mask != null || box != null) && size) {
+    const path = box ? `M${box[0]} ${box[1]}H${box[2]}V${box[3]}H${box[0]}z` : Atlas.mask(mask, size).path;
     if (embedded) layers.push(h("path", { class: "dim", d: `M0 0H${size}V${size}H0Z${path}`, "fill-rule": "evenodd" }));
     else layers.push(h("path", { class: "only", d: path }));
   }

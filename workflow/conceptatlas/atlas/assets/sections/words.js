@@ -38,6 +38,6 @@ function groupsOf(context, which, t) {
   return h("div", {}, h("h3", {}, `By captions of its images (FALCON; ${which.replace("~", ", ")})`),
     Atlas.rows("Groups of features it is in, smallest first", ["Features", "Words", "Similarity of the crops [interval]", "Explained"], groups.map((row) => [
       String(t.value(row, "group")).split("-").map((other, i) => [i ? " + " : "", h("a", { href: Atlas.to("unit", context.place.dataset, context.place.model, context.place.layer, other) }, other)]),
-      t.value(row, "words") || "none", Atlas.cell(t, row, "similarity", { low: "similarity_low", high: "similarity_high", interval: true }), t.value(row, "explained") === 1 ? "yes" : "no"]), { right: [2] }),
+      Atlas.linkGroup(context.place, which, String(t.value(row, "group")), t.value(row, "words") || "none"), Atlas.cell(t, row, "similarity", { low: "similarity_low", high: "similarity_high", interval: true }), t.value(row, "explained") === 1 ? "yes" : "no"]), { right: [2] }),
     rows.length > groups.length ? h("p", { class: "note" }, `${rows.length - groups.length} larger groups`) : null);
 }

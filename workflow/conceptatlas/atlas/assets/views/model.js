@@ -13,6 +13,9 @@ Atlas.view("model", async function ([dataset, model]) {
     l.detectors == null ? "–" : `${l.detectors}`, l.most ? Atlas.linkConcept(dataset, l.most) : "–"]), { right: [2, 3, 5] }));
   body.push(h("div", { class: "columns" }, layerCard, tables.includes("dissection_summary") ? await byCategory(dataset, model, layers) : null));
   body.push(await special(dataset, model, layers, tables));
+  const linked = Atlas.overview.linked.filter((one) => one.dataset === dataset && one.model === model);
+  if (linked.length) body.push(Atlas.card("Through a generator", h("ul", {}, linked.map(({ generator, tables: own }) => h("li", {}, h("a", { href: Atlas.to("linked", dataset, model, generator) }, `Link to ${generator}`),
+    `: its quality${own.includes("rates") ? ", counterfactuals" : ""}${own.includes("effects") ? ", what units change in pictures" : ""}`)))));
   return { title: model, crumbs: [[dataset, Atlas.to("dataset", dataset)]], body };
 });
 

@@ -27,6 +27,8 @@ Atlas.view("search", async function (args, query) {
     search.layers[p].forEach((code, unit) => { if (codes.has(code)) { n++; if (units.length < 60) units.push([l, unit, search.words[code]]); } });
   });
   groups.push(["Units", n, units.slice(0, 60).map(([l, unit, word]) => [Atlas.linkUnit(l, unit), h("small", {}, ` ${word || ""}`)])]);
+  const grouped = layers.flatMap((l, p) => (search.groups[p] || []).filter(([, group, text]) => group.includes("-") && fits(text)).map((found) => [l, ...found]));
+  groups.push(["Groups of features", grouped.length, grouped.slice(0, 40).map(([l, which, group, text]) => [Atlas.linkGroup(l, which, group, `${l.model} ${l.layer} ${group.replaceAll("-", " + ")}`), h("small", {}, ` ${Atlas.short(text, 60)}`)])]);
   const about = methods.filter((m) => fits([m.title, m.question, ...m.definition].join(" ")));
   groups.push(["Methods", about.length, about.map((m) => h("a", { href: Atlas.to("method", m.id) }, m.title))]);
   const found = groups.filter(([, count]) => count);
