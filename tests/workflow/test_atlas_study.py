@@ -115,7 +115,7 @@ def test_the_report_of_snakemake_has_all_figures(tiny: Workspace) -> None:
         text = file.read(page).decode()
     drawn = {path.name for path in (tiny.results() / "figures").rglob("*.png")}
     assert names == drawn
-    for words in ("Network dissection", "Data sets", "which concept each unit detects", "Look here first"):
+    for words in ("Network dissection", "Data sets", "which concept each unit detects", "labels drawn over pictures"):
         assert words in text, words
 
 
