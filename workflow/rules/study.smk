@@ -77,7 +77,9 @@ rule falcon:
 rule linking:
     input:
         linking_tables,
+        linking_figures,
         tuning_tables,
+        tuning_figures,
     localrule: True
 
 
