@@ -37,7 +37,8 @@ def configure(workspace: Workspace, section: dict[str, Any] | None = None, *, sh
     words = workspace.folder / "study" / "words.txt"
     words.write_text("red car\nblue boat\nstriped cat\nred car\nsnow\n")
     workspace.sheet("encoders").write_text(ENCODER)
-    workspace.sheet("vocabularies").write_text(f"vocabulary\tpath\tshards\nwords\t{words}\t{shards}\n")
+    # relative to the folder of the run, so that a copy of the study is the same study
+    workspace.sheet("vocabularies").write_text(f"vocabulary\tpath\tshards\nwords\tstudy/words.txt\t{shards}\n")
     return workspace
 
 
