@@ -239,6 +239,14 @@ def _parts(*rooms: str) -> list[tuple[str, str]]:
     return [(name, path.stem) for name in rooms for path in (LIBRARY / name).glob("*.py") if path.stem != "__init__"]
 
 
+def test_files_of_tests_have_names_of_their_own() -> None:
+    """pytest imports them by their base name: two alike stop the whole run."""
+    names = [
+        path.name for path in (REPOSITORY / "tests").rglob("*.py") if path.name not in ("conftest.py", "__init__.py")
+    ]
+    assert not {name for name in names if names.count(name) > 1}
+
+
 # Rules ------------------------------------------------------------------------------------------------------------
 
 
