@@ -73,7 +73,7 @@ def fit_basis(row: Row, shards: list[Shard], *, seed: int) -> Basis:
 def random_rotation(n: int, *, seed: int) -> Array:
     """A rotation drawn from the Haar measure on SO(n): QR with positive diagonal, one column negated if det < 0.
 
-    Without the sign convention QR is not Haar; with det < 0 the matrix has no real power (METHODS 1.2).
+    Without the sign convention QR is not Haar; with det < 0 the matrix has no real power.
     """
     q, r = np.linalg.qr(generator(seed, "rotation").standard_normal((n, n)))
     q = q * np.where(np.diag(r) < 0, -1.0, 1.0)

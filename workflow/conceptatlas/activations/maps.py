@@ -67,11 +67,11 @@ class ProjectedMaps:
     """Directions of a layer: direction d at a position is sum_k matrix[d, k] (A[k] - offset[k]).
 
     Values are rounded to the type the layer is stored in, so that thresholds are exact order statistics of what is
-    compared with them (METHODS 1.2).
+    compared with them.
 
     matrix : float32 (direction, unit). offset : float32 (unit,).
     pooled_to : average every map over a grid of this many cells a side (0: leave it), because resolution is a
-    confound between layers (Net2Vec, section 4; METHODS 0.4).
+    confound between layers (Net2Vec, section 4).
     """
 
     shards: list[Shard]

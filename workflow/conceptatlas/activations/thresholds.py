@@ -1,4 +1,4 @@
-"""Thresholds, states and moments of units, from exact counts of bit patterns (METHODS 0.2).
+"""Thresholds, states and moments of units, from exact counts of bit patterns.
 
 The same code measures stored units and the directions of any other basis: it takes a histogram and a way to pass over
 the values once more, which only float32 needs.

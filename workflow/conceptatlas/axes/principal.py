@@ -1,6 +1,6 @@
 """The job of principal directions: every concept of a layer, with its null, its verdict and what dissection says.
 
-Source: the talk of METHODS 1 ("Axis-Aligned Interpretability"): the first right singular vector of a concept's
+Source: the talk "Axis-Aligned Interpretability" (Bau et al., CVPR 2017): the first right singular vector of a concept's
 activations, unit by unit; the bird's is one unit, the train's is none.
 
 ``loadings.h5``: `concept_index` int64 (concept,), `loadings` float32 (concept, unit), `null_high` float64 (concept,),

@@ -1,6 +1,6 @@
 """The principal direction of a cloud of activations: the first right singular vector of the (uncentred) matrix.
 
-Rows are cells, columns units, each unit standardised (METHODS 1.2 b). The direction is the leading eigenvector of the
+Rows are cells, columns units, each unit standardised. The direction is the leading eigenvector of the
 second-moment matrix, found on the smaller side: n cells x K units cost n K min(n, K) multiply-adds for the matrix of
 inner products and some thirty products of that matrix with a vector (Lanczos). Moments are kept per block of images, so
 that a bootstrap over blocks costs sums of small matrices and never goes back to the cells.

@@ -2,7 +2,7 @@
 
 A rotation turns invariant planes by angles theta. Its real Schur form shows them (2 x 2 blocks for pairs of conjugate
 eigenvalues, +1 and -1 alone), and Q^alpha turns the same planes by alpha theta. Source: Network Dissection's experiment
-on axis-aligned interpretability (Bau et al., CVPR 2017), METHODS 1.2.
+on axis-aligned interpretability (Bau et al., CVPR 2017).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Block bootstrap over images, and cross-fitting (METHODS 0.4).
+"""Block bootstrap over images, and cross-fitting.
 
 Images fall into 32 blocks by a hash of their id; a replicate draws 32 blocks with replacement. The blocks do not know
 of shards, so neither do the intervals. With fewer than 8 blocks that hold the concept there is no interval.

@@ -1,4 +1,4 @@
-"""Intersection over union, by its four names (METHODS 0.1). Use the one you mean.
+"""Intersection over union, by its four names. Use the one you mean.
 
 ``iou_category``  unit area over the images of the concept's primary category (Network Dissection's code and numbers)
 ``iou_all``       everything over all images (the formula of the talk's slide; dissect, PNAS 2020)

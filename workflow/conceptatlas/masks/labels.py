@@ -1,6 +1,6 @@
 """From IoUs to labels and counts: the best concepts of a unit, and the two ways to count unique detectors.
 
-Network Dissection's paper and its HTML report count differently (METHODS 1.3): `unique_by_category` sums, over
+Network Dissection's paper and its HTML report count differently: `unique_by_category` sums, over
 categories, the distinct labels whose category's best IoU passes (the CVPR numbers: AlexNet-ImageNet conv5 61);
 `unique_best_label` counts distinct labels among each unit's single best label (the HTML's numbers: 50).
 """

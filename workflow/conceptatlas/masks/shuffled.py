@@ -1,7 +1,7 @@
 """The null of a unit's best IoU: the same unit masks against the labels of permuted images.
 
 Unit masks are upsampled and packed once; a permutation then costs ANDs and population counts only. The search for the
-best label is repeated inside every permutation (METHODS 0.4). Permutations keep images within their source.
+best label is repeated inside every permutation. Permutations keep images within their source.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Bilinear upsampling of unit maps to mask resolution, with the geometry named.
 
 Interpolation is separable: a row of the mask lies between two knots (rows of the map) at a position t in 0..1. The
-three conventions of METHODS 0.3 differ only in where the knots are:
+three conventions differ only in where the knots are:
 
 half_pixel        pixel centres of both grids span the same picture (NetDissect-Lite, dissect)
 corners           first and last knots lie on the first and last pixel (Net2Vec: torch 0.2's bilinear)

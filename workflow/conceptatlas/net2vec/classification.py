@@ -1,6 +1,6 @@
 """The job of concept classification: does a weighted sum of a layer's filters tell which images hold a concept?
 
-Source: section 3.2 of the paper (METHODS 2). A logistic regression on the spatial means of the activations, learned on
+Source: section 3.2 of the paper. A logistic regression on the spatial means of the activations, learned on
 balanced draws of the training images and judged on a balanced set of validation images; against the same with F
 filters, and with shuffled labels. Labels of whole images count as well as masks.
 """

@@ -1,6 +1,6 @@
 """One concept at a time: weights of all filters, of subsets, and of shuffled labels, with what each gets right.
 
-Source: sections 3.2.1 and 3.2.2 of the paper; schedule and balancing as the published code has them (REFERENCES 2.3).
+Source: sections 3.2.1 and 3.2.2 of the paper; schedule and balancing as the published code has them.
 A result is a pure function of the concept's name, its images and the setting: neither other concepts nor workers or
 blocks enter.
 """

@@ -13,7 +13,7 @@ patches    cells of a g x g grid, cut at floor(i size / g), in a random order of
 fgsm       x + epsilon sign(g), g the gradient of the model's own loss at its own predicted class; `clip`: to 0..255
 
 What is drawn depends on (study seed, level, its seed, image id) only. Source: the talk's "Experiment: Detector
-Robustness" (METHODS 1.1), which leaves clipping, the colour outside and the reading of the patches open.
+Robustness", which leaves clipping, the colour outside and the reading of the patches open.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The job that compares a model's layers with each other and with those of all earlier models (METHODS 3).
+"""The job that compares a model's layers with each other and with those of all earlier models.
 
 Pairs come from what is kept of every layer (concept masks, cosine profiles, geometry), never from activations: a model
 added to a study costs its own layers and one such comparison. Pairs are cut into tiles of a few layers by a few, whose

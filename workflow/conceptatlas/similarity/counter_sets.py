@@ -2,7 +2,7 @@
 
 CAVs learn on training images; the validation images are halved into gate images, which say whether a layer recognises a
 concept, and test images, over which SFSS correlates. Without that, two layers of pure noise look alike: each CAV knows
-the images it was learned on (METHODS 3: 0.89 on the training images).
+the images it was learned on (two layers of noise reach 0.89 on the training images).
 
 Everything here follows from the seed, names and images, so it is the same for every layer and model of a data set.
 """
@@ -60,7 +60,7 @@ def shuffled_sides(real: Sides, sources: Array, *names: str | int, seed: int) ->
     """The sides with the labels shuffled among the images of each source: as many of each kind in each source.
 
     sources : int (image,) of all images of the data set. Where a concept is annotated in one source only, telling the
-    sources apart is no sign of the concept, so random labels may do it too (METHODS 0.4). names : what it is for.
+    sources apart is no sign of the concept, so random labels may do it too. names : what it is for.
     """
     images = np.sort(np.concatenate(real))
     holds = np.isin(images, real.holding)

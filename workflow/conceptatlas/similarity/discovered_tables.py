@@ -1,4 +1,4 @@
-"""Columns of the table of discovered concepts (unsupervised similarity, METHODS 3), with what each number means."""
+"""Columns of the table of discovered concepts (unsupervised similarity), with what each number means."""
 
 from __future__ import annotations
 

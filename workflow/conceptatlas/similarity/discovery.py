@@ -1,6 +1,6 @@
 """The job of concept discovery: the concepts of a layer, their maps and masks in images they were not found on.
 
-Source: ICE (Zhang et al. 2021) as the comparison of layers uses it (Mikriukov et al. 2023; METHODS 3): the activations
+Source: ICE (Zhang et al. 2021) as the comparison of layers uses it (Mikriukov et al. 2023): the activations
 of a layer at all positions are factorised, each component is a concept, and how much of it is at a position is its map.
 Concepts are found on the training images, everything that is compared later lies in the validation images.
 """

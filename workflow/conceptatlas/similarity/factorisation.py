@@ -1,6 +1,6 @@
 """Concepts of a layer as components of its activations: NMF (ICE), k-means or PCA of sampled positions.
 
-Source: ICE (Zhang et al., AAAI 2021), which the comparison of layers builds on (METHODS 3): NMF of the activations
+Source: ICE (Zhang et al., AAAI 2021), which the comparison of layers builds on: NMF of the activations
 after a ReLU, rows of the second factor are the concepts. Each runs on one thread: sums over several would depend on
 their number.
 

@@ -2,7 +2,7 @@
 
 Balanced accuracy = (share of images with the concept told rightly + share of those without) / 2. A layer recognises a
 concept if the lower end of its interval, over resampled repeats and blocks of gate images, lies above the 95 % point of
-concept vectors that were learned on random labels and are judged by random labels (METHODS 3).
+concept vectors that were learned on random labels and are judged by random labels.
 """
 
 from __future__ import annotations

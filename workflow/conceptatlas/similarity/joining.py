@@ -1,4 +1,4 @@
-"""All layers and models of a data set in one table: what their similarities come to (METHODS 3).
+"""All layers and models of a data set in one table: what their similarities come to.
 
 A row a fact; which facts there are, and what their columns mean, says `pair_tables.FACTS`. Correlations over pairs run
 over pairs of different layers; pairs share layers, so their number says little about certainty: the test of the

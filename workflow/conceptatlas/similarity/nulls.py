@@ -1,4 +1,4 @@
-"""Chance: images of one of two layers are shuffled, and whatever was searched for is searched for again (METHODS 0.4).
+"""Chance: images of one of two layers are shuffled, and whatever was searched for is searched for again.
 
 Shuffles are seeded by the names of the two layers in sorted order, so neither the order of layers nor their number
 matters; images stay within their source, and within the fixed batch they are compared in.

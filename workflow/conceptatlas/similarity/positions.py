@@ -1,4 +1,4 @@
-"""Where a similarity lies between its floor and its ceiling (METHODS 0.4).
+"""Where a similarity lies between its floor and its ceiling.
 
     position = (s - floor) / (ceiling - floor)
 

@@ -4,7 +4,7 @@
     flattened  (image, unit height width), the stored activations, read some images at a time
 
 Both are divided by the root mean square of all features of the training images, so that a common scale of a layer
-changes nothing, not even for a classifier with a penalty on its weights (METHODS 3).
+changes nothing, not even for a classifier with a penalty on its weights.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The job of concept profiles: what a layer makes of every annotated concept, once per layer, for SFSS of any pair.
 
-Source: Mikriukov et al. 2023 (supervised feature space similarity) with the CAVs of Kim et al. 2018. METHODS 3.
+Source: Mikriukov et al. 2023 (supervised feature space similarity) with the CAVs of Kim et al. 2018.
 """
 
 from __future__ import annotations

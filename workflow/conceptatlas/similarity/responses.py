@@ -1,4 +1,4 @@
-"""The job of responses to concepts: what a classifier's answer owes to the concepts of its layers (METHODS 3).
+"""The job of responses to concepts: what a classifier's answer owes to the concepts of its layers.
 
 Fidelity (see `fidelity`) runs over validation images, in which no concept was found; TCAV (see `tcav`) over the test
 half of them, on which no concept vector was learned and none judged. Both need the network itself: frames stream

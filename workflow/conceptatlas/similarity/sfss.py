@@ -2,7 +2,7 @@
 
     r = correlation over the concept's balanced test images of cos(CAV_u, x_u) and cos(CAV_v, x_v)
 
-Source: Mikriukov et al. 2023; METHODS 3. The headline r runs over images with and without the concept; two layers may
+Source: Mikriukov et al. 2023. The headline r runs over images with and without the concept; two layers may
 agree there only because both tell the concept, so r within the images with it and within those without stand beside it.
 
 A profile that does not vary has no correlation: NaN, never 0. Null: images of one side are shuffled within their

@@ -2,7 +2,7 @@
 
 Flip all bits of a negative number and only the sign bit of the rest: unsigned integers then compare like the floats
 (-inf < negatives < -0.0 < 0.0 < positives < inf). A 16-bit float has 65,536 patterns, so one counter per pattern is an
-exact, bounded, mergeable summary of any number of values (METHODS 0.2). -0.0 counts as 0.0 everywhere.
+exact, bounded, mergeable summary of any number of values. -0.0 counts as 0.0 everywhere.
 """
 
 from __future__ import annotations
