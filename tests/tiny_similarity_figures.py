@@ -19,12 +19,12 @@ from conceptatlas.similarity.pair_tables import (
     PAIR_TYPES,
     SUMMARY_COLUMNS,
     SUMMARY_TYPES,
-    frame_of,
 )
 from conceptatlas.similarity.profile_tables import PROFILE_COLUMNS, PROFILE_TYPES
 from conceptatlas.similarity.response_tables import RESPONSE_COLUMNS, RESPONSE_TYPES
 from conceptatlas.similarity.sfss_tables import SFSS_COLUMNS, SFSS_TYPES
 from conceptatlas.tables import write_table
+from conceptatlas.typed_tables import frame_of
 
 Array = np.ndarray[Any, Any]
 THRESHOLDS = (0.5, 0.75)

@@ -26,8 +26,8 @@ from conceptatlas.similarity.across_tables import (
     ACROSS_CONCEPT_TYPES,
     ACROSS_TYPES,
 )
-from conceptatlas.similarity.pair_tables import frame_of
 from conceptatlas.tables import write_table
+from conceptatlas.typed_tables import frame_of
 from tiny_similarity_figures import NAN, write_examples_file
 from tiny_tables import HOSTILE, words
 

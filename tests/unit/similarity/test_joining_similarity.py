@@ -25,10 +25,10 @@ from conceptatlas.similarity.pair_tables import (
     PAIR_COLUMNS,
     PAIR_TYPES,
     SUMMARY_COLUMNS,
-    frame_of,
 )
 from conceptatlas.similarity.positions import difference_interval, position_rows
 from conceptatlas.tables import read_definitions, read_table, write_table
+from conceptatlas.typed_tables import frame_of
 
 PLACES = [["m", "1", 0.2], ["m", "2", 0.6], ["m", "3", 1.0], ["n", "1", 0.1], ["n", "2", 0.9], ["r", "1", 0.2],
           ["c", "1", 0.2]]  # fmt: skip

@@ -18,12 +18,12 @@ import pandas as pd
 from conceptatlas.falcon.crop_tables import CROP_COLUMNS, CROP_TYPES, write_crop_file
 from conceptatlas.falcon.crops import Box, box_of, crop, enlarge
 from conceptatlas.falcon.pictures import Pictures
-from conceptatlas.falcon.typed import frame_of
 from conceptatlas.files import read_json
 from conceptatlas.progress import progress
 from conceptatlas.seeds import generator, unit_interval
 from conceptatlas.sheets import Row
 from conceptatlas.tables import read_table, write_table
+from conceptatlas.typed_tables import frame_of
 
 logger = logging.getLogger(__name__)
 

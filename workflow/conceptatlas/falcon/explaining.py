@@ -25,11 +25,11 @@ from conceptatlas.falcon.explained_tables import (
 from conceptatlas.falcon.failures import failure_rows, judge
 from conceptatlas.falcon.group_words import GroupImages, explain
 from conceptatlas.falcon.representation import Representation, read_representation
-from conceptatlas.falcon.typed import frame_of
 from conceptatlas.falcon.word_scores import WordTable, word_table
 from conceptatlas.files import read_json, write_json
 from conceptatlas.inference.bootstrap import block_weights
 from conceptatlas.tables import Column, read_table, records, write_table
+from conceptatlas.typed_tables import frame_of
 from conceptatlas.vocabularies.caption_file import captions_of
 from conceptatlas.vocabularies.retrieval import nearest_captions
 

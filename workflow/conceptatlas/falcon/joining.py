@@ -15,11 +15,11 @@ from conceptatlas.falcon.explaining import read_embeddings, words_of_images
 from conceptatlas.falcon.joined_tables import SUMMARY_COLUMNS, TRANSFER_COLUMNS, TRANSFERRED_COLUMNS, TYPES
 from conceptatlas.falcon.representation import read_representation
 from conceptatlas.falcon.transfer import Setting, random_words, transfer
-from conceptatlas.falcon.typed import frame_of
 from conceptatlas.files import read_json
 from conceptatlas.inference.shares import wilson_interval
 from conceptatlas.seeds import unit_interval
 from conceptatlas.tables import read_table, write_table
+from conceptatlas.typed_tables import frame_of
 
 logger = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ from conceptatlas.falcon.low_images import low_images
 from conceptatlas.falcon.representation import Representation, read_representation
 from conceptatlas.falcon.selected_tables import FEATURE_COLUMNS, GROUP_COLUMNS, MEMBER_COLUMNS, TYPES
 from conceptatlas.falcon.selection import High, high_images
-from conceptatlas.falcon.typed import frame_of
 from conceptatlas.naming import unknown
 from conceptatlas.progress import progress
 from conceptatlas.tables import write_table
+from conceptatlas.typed_tables import frame_of
 
 logger = logging.getLogger(__name__)
 

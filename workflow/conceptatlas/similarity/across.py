@@ -34,11 +34,11 @@ from conceptatlas.similarity.across_tables import (
 from conceptatlas.similarity.component_cosines import Cosines, compare_components
 from conceptatlas.similarity.discovered_file import read_discovered
 from conceptatlas.similarity.nulls import Chance
-from conceptatlas.similarity.pair_tables import frame_of
 from conceptatlas.similarity.setting import N_BLOCKS, Comparing, Measured, measured
 from conceptatlas.similarity.ucs import ConceptLayer, PairUcs, compare_concepts
 from conceptatlas.similarity.ucs_kernel import LayerMasks
 from conceptatlas.tables import read_table, write_table
+from conceptatlas.typed_tables import frame_of
 
 Array = np.ndarray[Any, Any]
 

@@ -28,7 +28,6 @@ from conceptatlas.similarity.pair_tables import (
     CONCEPT_PAIR_TYPES,
     PAIR_COLUMNS,
     PAIR_TYPES,
-    frame_of,
 )
 from conceptatlas.similarity.pooled import Layer, compare_pooled
 from conceptatlas.similarity.profile_files import read_profiles
@@ -39,6 +38,7 @@ from conceptatlas.similarity.sfss_tables import SFSS_COLUMNS, SFSS_TYPES
 from conceptatlas.similarity.ucs import ConceptLayer, PairUcs, compare_concepts
 from conceptatlas.similarity.ucs_kernel import LayerMasks
 from conceptatlas.tables import write_table
+from conceptatlas.typed_tables import frame_of
 
 Array = np.ndarray[Any, Any]
 

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from conceptatlas.similarity.pair_tables import EMBEDDING_MEASURES, PAIR_COLUMNS, PAIR_TYPES, frame_of
+from conceptatlas.similarity.pair_tables import EMBEDDING_MEASURES, PAIR_COLUMNS, PAIR_TYPES
 from conceptatlas.tables import read_table, records
+from conceptatlas.typed_tables import frame_of
 
 NO_NULL = "net2vec.n_permutations is 0: the distance has no scale"
 

@@ -18,9 +18,10 @@ from scipy.stats import rankdata
 
 from conceptatlas.seeds import generator
 from conceptatlas.similarity.embeddings import embedding_pairs
-from conceptatlas.similarity.pair_tables import SUMMARY_COLUMNS, SUMMARY_TYPES, frame_of
+from conceptatlas.similarity.pair_tables import SUMMARY_COLUMNS, SUMMARY_TYPES
 from conceptatlas.similarity.positions import position_rows
 from conceptatlas.tables import read_table, write_table
+from conceptatlas.typed_tables import frame_of
 
 Array = np.ndarray[Any, Any]
 

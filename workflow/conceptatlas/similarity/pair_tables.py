@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pandas as pd
-
 from conceptatlas.tables import Column
 
 EMBEDDING_MEASURES = {"net2vec_segmentation": "segmentation", "net2vec_classification": "classification"}
@@ -155,13 +151,3 @@ SUMMARY_TYPES = {
     **dict.fromkeys(("n", "n_total"), "Int64"),
 }
 """Types of columns that are not float64: the same with and without rows."""
-
-
-def frame_of(rows: list[dict[str, Any]], columns: list[Column], types: dict[str, str]) -> pd.DataFrame:
-    """A frame of rows with exactly these columns; those without a type are float64."""
-    return pd.DataFrame(
-        {
-            column.name: pd.Series([row[column.name] for row in rows], dtype=types.get(column.name, "float64"))
-            for column in columns
-        }
-    )

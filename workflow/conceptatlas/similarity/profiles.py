@@ -21,7 +21,6 @@ from conceptatlas.naming import CATEGORIES
 from conceptatlas.parallel import parallel_each
 from conceptatlas.similarity.activation_vectors import check_classifier
 from conceptatlas.similarity.counter_sets import CAV, GATE, ROLES, TEST, roles, sides
-from conceptatlas.similarity.pair_tables import frame_of
 from conceptatlas.similarity.profile_features import (
     Source,
     open_features,
@@ -41,6 +40,7 @@ from conceptatlas.similarity.profile_learning import (
 )
 from conceptatlas.similarity.profile_tables import PROFILE_COLUMNS, PROFILE_TYPES
 from conceptatlas.tables import write_table
+from conceptatlas.typed_tables import frame_of
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,6 @@ from conceptatlas.seeds import unit_interval
 from conceptatlas.sheets import Row
 from conceptatlas.similarity.discovered_file import Discovered, digest_of_images, read_discovered
 from conceptatlas.similarity.fidelity import Replacements
-from conceptatlas.similarity.pair_tables import frame_of
 from conceptatlas.similarity.projecting import Basis
 from conceptatlas.similarity.response_passes import Stream, answer_replaced, keep_gradients, kept_gradients
 from conceptatlas.similarity.response_rows import fidelity_rows, tcav_rows
@@ -30,6 +29,7 @@ from conceptatlas.similarity.response_tables import RESPONSE_COLUMNS, RESPONSE_T
 from conceptatlas.similarity.setting import Comparing
 from conceptatlas.similarity.vectors_file import Vectors, read_vectors
 from conceptatlas.tables import write_table
+from conceptatlas.typed_tables import frame_of
 
 logger = logging.getLogger(__name__)
 
