@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,10 +41,21 @@ def trained_only(workspace: Workspace) -> Workspace:
     return workspace
 
 
+def without_twin(workspace: Workspace) -> None:
+    """Remove what the finished study holds of the twin."""
+    for path in list(workspace.results().rglob("plain_random*")):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
+def stored(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
     folder = tmp_path_factory.mktemp("s3")
-    on_disk, in_bucket = (trained_only(new_workspace(folder / name)) for name in ("on_disk", "in_bucket"))
+    on_disk = trained_only(finished.copied(folder / "on_disk"))  # left to do are the joins
+    without_twin(on_disk)
+    in_bucket = trained_only(new_workspace(folder / "in_bucket"))
     with serving_storage(folder / "moto.log") as storage:
         done = on_disk.snakemake("--cores", "2")
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
