@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,14 @@ def violations(page: Any, address: str) -> list[str]:
         nodes = [f"{node['html'][:160]} ({node['failureSummary'][-160:]})" for node in violation["nodes"][:2]]
         said.append(f"{address}: {violation['id']} ({len(violation['nodes'])}): {nodes}")
     return said
+
+
+def click_cell(heatmap: Any, i: int, j: int) -> None:
+    """Click a cell of a heat map, whose first cell begins the path of its colour."""
+    first = re.match(r"M(\d+) (\d+)h(\d+)", heatmap.locator("path.cell").first.get_attribute("d"))
+    assert first is not None
+    left, above, size = (int(number) for number in first.groups())
+    heatmap.click(position={"x": left + j * (size + 1) + 3, "y": above + i * (size + 1) + 3})
 
 
 class Opened:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from opened import Opened
+from opened import Opened, click_cell
 
 pytestmark = pytest.mark.browser
 
@@ -104,7 +104,7 @@ def test_from_the_heat_map_over_a_pair_to_its_images(opened: Opened) -> None:
     page = opened.go("#/")
     dataset = compared_dataset(page)
     page = opened.go(f"#/compare/{dataset}")
-    page.locator(".heatmap rect.cell").nth(1).click()
+    click_cell(page.locator(".heatmap").first, 0, 1)
     page.wait_for_selector("#pair table")
     page.locator("#pair button.pair").first.click()
     page.wait_for_selector("#match .picture")

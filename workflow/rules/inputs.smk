@@ -544,6 +544,7 @@ def atlas_model_inputs(kind):
 
 def atlas_pages(wildcards):
     models = [f"<results>/atlas/models/{dataset}/{model}" for dataset, model in ATLAS.pairs]
+    models += [f"<results>/atlas/across/{model}" for model in study.crossed_models()]
     return models + [f"<results>/atlas/datasets/{dataset}" for dataset in ATLAS.datasets]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from conceptatlas.atlas.across_pages import build_across
 from conceptatlas.atlas.dataset_pages import build_dataset
 from conceptatlas.atlas.model_pages import build_model
 from conceptatlas.atlas.study_pages import build_study
@@ -75,6 +76,8 @@ def build_whole(root: str | Path, home: str | Path, *, options: dict[str, Any]) 
             embed_images=shown[pair["dataset"]],
         )
         logger.info("model %s on %s is done", pair["model"], pair["dataset"])
+    for crossed in plan["across"]:
+        build_across(home / "across" / crossed["model"], root=root, plan=crossed)
     build_study(home, root=root, plan=plan)
     logger.info("open %s", home / "index.html")
 

@@ -62,7 +62,9 @@ Atlas.tips = function () {
     tip.style.left = `${left}px`;
     tip.style.top = `${below ? box.bottom + 8 : Math.max(8, box.top - tip.offsetHeight - 8)}px`;
   };
+  Atlas.tip = (element) => { if (element) show(element); else if (shown) hide(); }; // for parts of a drawing that are no elements
   const over = (event) => {
+    if (event.target.closest && event.target.closest(".heatmap")) return; // has tips of its own
     const element = event.target.closest && event.target.closest(".number, [data-tip]");
     if (element && element !== shown) show(element); else if (!element && shown) hide();
   };

@@ -12,7 +12,7 @@ Atlas.view("dataset", async function ([dataset]) {
       Atlas.card("Images and labels", Atlas.facts([["format", about.format], ["images", Atlas.format(about.n_images)], ["usable", Atlas.format(about.n_valid)], ["quarantined", about.n_quarantined],
         ["concepts", h("a", { href: Atlas.to("concepts", dataset) }, Atlas.format(about.n_concepts))], ["frame", `${about.frame}, ${about.frame_size} px`], ["mask side", `${about.mask_size} cells`], ["digest of the images", h("code", {}, about.image_list_digest)]]),
         about.quarantine.length ? Atlas.rows("Images that could not be read", ["Image", "Reason"], about.quarantine.map((q) => [q.image_id, q.reason]), { prose: true }) : null),
-      Atlas.card("Models on these images", h("ul", { class: "plain" }, models.map((m) => h("li", {}, h("a", { href: Atlas.to("model", dataset, m) }, m))))),
+      Atlas.card("Models on these images", h("ul", { class: "plain" }, models.map((m) => h("li", {}, h("a", { href: Atlas.to("model", dataset, m) }, m)))), Atlas.acrossNote({ dataset })),
       Atlas.card("Some images", h("div", { class: "pictures" }, some.map((image) => Atlas.picture({ dataset, image, width: 104 })))),
       Atlas.card("Credits", Atlas.rows("Licence and author of the images", ["Author", "Licence", "Images"], about.credits.map(([licence, name, n]) => [name || "unknown", licence || "unknown", n]), { right: [2] }))],
   };

@@ -33,7 +33,7 @@ Atlas.view("layer", async function ([dataset, model, layer], query) {
 
 function foundLink(place) {
   if (!place.results.includes("discovered")) return null;
-  return h("p", {}, h("a", { href: Atlas.to("found", place.dataset, place.model, place.layer) }, "Concepts found in this layer without labels"), ", with pictures.");
+  return h("p", {}, h("a", { href: Atlas.to("found", place.dataset, place.model, place.layer) }, "Concepts found in this layer without labels"), ", with pictures. ", Atlas.acrossLinks(place).map((link, i) => [i ? ", " : "Compared between data sets: ", link]));
 }
 
 function labelChart(place, t) {

@@ -58,5 +58,6 @@ async function special(dataset, model, layers, tables) {
       parts.push(h("ul", {}, others.map((b) => h("li", {}, `${rows.filter((r) => t.value(r, "model_b") === b).length} of its concepts have no match above chance in ${b} (`, h("a", { href: `${Atlas.to("compare", dataset)}?only=${encodeURIComponent(model)}~${encodeURIComponent(b)}` }, "which"), ")."))));
     }
   }
-  return parts.length ? Atlas.card("What is special about it", parts) : null;
+  parts.push(Atlas.acrossNote({ dataset, model }));
+  return parts.some(Boolean) ? Atlas.card("What is special about it", parts) : null;
 }

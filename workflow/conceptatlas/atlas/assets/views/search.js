@@ -16,6 +16,8 @@ Atlas.view("search", async function (args, query) {
   groups.push(["Layers", named.length, named.slice(0, 30).map((l) => h("a", { href: Atlas.to("layer", l.dataset, l.model, l.layer) }, `${l.model} ${l.layer}`))]);
   const models = [...new Map(layers.filter((l) => fits(l.model)).map((l) => [`${l.dataset}/${l.model}`, l])).values()];
   groups.push(["Models", models.length, models.map((l) => h("a", { href: Atlas.to("model", l.dataset, l.model) }, l.model))]);
+  const crossed = Atlas.overview.across.flatMap(({ model, sets }) => sets.flatMap(([a, b, own]) => own.filter((layer) => fits(`${model} ${layer} ${a} ${b}`)).map((layer) => h("a", { href: Atlas.to("across", a, b, model, layer) }, `${model} ${layer} on ${a} and ${b}`))));
+  groups.push(["Comparisons of data sets", crossed.length, crossed.slice(0, 30)]);
   const numbers = words.filter((word) => /^\d+$/.test(word)), rest = words.filter((word) => !/^\d+$/.test(word) && word !== "unit");
   const units = [];
   let n = 0;

@@ -12,6 +12,7 @@ Atlas.view("study", async function () {
         .map(([name, n]) => h("li", {}, h("b", {}, Atlas.format(n)), ` ${name}`)))),
   ];
   for (const dataset of datasets) body.push(await findings(dataset));
+  body.push(await betweenDatasets());
   for (const dataset of datasets) body.push(await showpieces(dataset));
   body.push(Atlas.card("Models", modelTable(models, layers)));
   for (const dataset of datasets) body.push(await detectorChart(dataset));
@@ -109,6 +110,24 @@ async function similarityFindings(dataset) {
     place(dataset, t.value(row, "model_b"), t.value(row, "layer_b")), ": shared concepts (UCS) reach ",
     Atlas.cell(t, row, "value", { low: "low", high: "high", percent: true, interval: true }), " of the way from random weights (",
     Atlas.cell(t, row, "floor"), ") to another seed (", Atlas.cell(t, row, "ceiling"), ")."]);
+}
+
+/* Of every pair of data sets the layer whose concepts are most alike, above chance. */
+async function betweenDatasets() {
+  const best = new Map();
+  await Promise.all(Atlas.overview.across.map(async ({ model, sets }) => {
+    const t = await Atlas.table(`across/${model}/across`);
+    for (const [a, b] of sets) for (const row of t.where({ dataset_a: a, dataset_b: b, measure: "cosine" })) {
+      const value = t.value(row, "value"), name = `${a}~${b}`;
+      if (value != null && !(best.has(name) && best.get(name).value >= value)) best.set(name, { value, t, row, model, a, b });
+    }
+  }));
+  if (!best.size) return null;
+  return Atlas.card("Between data sets", h("ul", { class: "findings" }, [...best].sort().map(([, { t, row, model, a, b }]) => {
+    const layer = t.value(row, "layer"), raw = t.where({ dataset_a: a, dataset_b: b, layer, measure: "cosine_raw" })[0];
+    return h("li", {}, h("h3", {}, h("a", { href: Atlas.to("across", a, b) }, `${a} and ${b}`)), h("p", {}, h("a", { href: Atlas.to("across", a, b, model, layer) }, `${model} ${layer}`), " is most alike: matched concepts have a mean cosine of ",
+      Atlas.cell(t, raw, "value", { chance: "null_high" }), "; by chance ", Atlas.cell(t, raw, "null_mean"), ", other images of one data set reach ", Atlas.cell(t, raw, "ceiling"), "."), h("a", { class: "quiet", href: Atlas.to("method", "similarity") }, "definition"));
+  })));
 }
 
 async function detectorChart({ dataset, tables }) {
