@@ -211,6 +211,7 @@ class AtlasPlan:
         return {
             "study": study.name,
             "requirements": "requirements.parquet" if study.config.get("requirements", {}).get("list") else "",
+            "figures": study.config.get("atlas", {}).get("figure_width", 0) > 0,
             "config": {name: study.config[name] for name in SECTIONS},
             "datasets": [
                 {"dataset": dataset, "embed_images": study.datasets[dataset]["embed_images"] == "yes", "files": files}

@@ -552,6 +552,28 @@ def atlas_tables(wildcards):
     return results_of(ATLAS.joins())
 
 
+def every_figure(wildcards):
+    """Folders of figures, and single ones, of all methods."""
+    drawn = (
+        dataset_figures,
+        dissection_figures,
+        robustness_figures,
+        axes_figures,
+        principal_figures,
+        net2vec_figures,
+        similarity_figures,
+        falcon_figures,
+        linking_figures,
+        tuning_figures,
+        open_vocabulary_figures,
+    )
+    return [path for figures in drawn for path in figures(wildcards)]
+
+
+def atlas_figures(wildcards):
+    return ["<results>/atlas/figures"] if study.config["atlas"]["figure_width"] else []
+
+
 def atlas_assets(wildcards):
     """Content of the scripts, styles and templates: Snakemake does not know them as code."""
     files = sorted(path for folder in ("assets", "templates") for path in (ATLAS_FILES / folder).rglob("*.*"))

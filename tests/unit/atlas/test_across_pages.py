@@ -53,6 +53,6 @@ def test_what_is_undefined_is_a_warning(tmp_path: Path) -> None:
     (warning,) = study_warnings(tmp_path, {"pairs": [], "across": [PLAN]}, [], {})
     assert warning == {
         "kind": "undefined pairs",
-        "text": "plain: 1 of 7 comparisons of scenes with others are undefined: no <i>permutation</i>",
+        "text": "plain: 1 of 9 comparisons of scenes with others are undefined: no <i>permutation</i>",
         "link": "#/across/scenes/others",
     }

@@ -28,10 +28,10 @@ from conceptatlas.tables import read_definitions
 logger = logging.getLogger(__name__)
 
 SCRIPTS = (
-    "core", "data", "element", "number", "charts", "heatmap", "picture", "grid",
+    "core", "data", "element", "number", "charts", "heatmap", "picture", "grid", "figures",
     "views/study", "views/dataset", "views/model", "views/layer", "views/unit", "views/concept", "views/compare",
-    "views/across", "views/group", "views/image", "views/linked", "views/method", "views/record", "views/table",
-    "views/search", "views/requirements",
+    "views/across", "views/group", "views/image", "views/linked", "views/method", "views/figure", "views/record",
+    "views/table", "views/search", "views/requirements",
 )  # fmt: skip
 """Files of ``assets/`` in the order in which the page loads them; sections follow, ``start`` is last."""
 HEAVY = ("labels", "iou", "words", "said", "groups", "tops", "values")
@@ -81,6 +81,7 @@ def build_study(home: str | Path, *, root: str | Path, plan: dict[str, Any]) -> 
             for pair in plan["pairs"]
             for generator in generators_of(pair)
         ],
+        "figures": plan["figures"],
         "across": [{"model": crossed["model"], "sets": crossed["sets"]} for crossed in plan["across"]],
         "layers": [
             {"dataset": model["dataset"], "model": model["model"]}

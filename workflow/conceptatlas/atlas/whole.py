@@ -14,6 +14,7 @@ import yaml
 
 from conceptatlas.atlas.across_pages import build_across
 from conceptatlas.atlas.dataset_pages import build_dataset
+from conceptatlas.atlas.figure_pages import copy_figures, figures_in
 from conceptatlas.atlas.model_pages import build_model
 from conceptatlas.atlas.study_pages import build_study
 from conceptatlas.study_atlas import AtlasPlan
@@ -78,7 +79,11 @@ def build_whole(root: str | Path, home: str | Path, *, options: dict[str, Any]) 
         logger.info("model %s on %s is done", pair["model"], pair["dataset"])
     for crossed in plan["across"]:
         build_across(home / "across" / crossed["model"], root=root, plan=crossed)
-    build_study(home, root=root, plan=plan)
+    width = int(options["figure_width"])
+    if width:
+        figures = figures_in(root)
+        copy_figures(home / "figures", root=root, figures=figures, width=width, quality=int(options["quality"]))
+    build_study(home, root=root, plan=plan | {"figures": width > 0})
     logger.info("open %s", home / "index.html")
 
 
@@ -86,7 +91,8 @@ def _shards(root: Path, dataset: str, kind: str) -> list[str]:
     return sorted(str(path) for path in (root / "datasets" / dataset / kind).glob("*.h5"))
 
 
-DEFAULTS = {"picture_size": 160, "top_images": 10, "thumbnails": 3, "thumbnail_size": 64, "quality": 80}
+DEFAULTS = {"picture_size": 160, "top_images": 10, "thumbnails": 3, "thumbnail_size": 64, "quality": 80,
+            "figure_width": 960}  # fmt: skip
 """Of the config section `atlas`, for results that were made before it existed."""
 
 

@@ -60,6 +60,7 @@ Atlas.view("across", async function ([a, b, model, layer], query) {
     title: `${a} and ${b}`, crumbs,
     body: [h("h1", {}, `The same layers on ${a} and ${b}`), h("p", { class: "lead" }, "Are the concepts that a layer has on one data set those that it has on another?"),
       h("form", { class: "controls", "aria-label": "Filter layers", on: { submit: (event) => event.preventDefault() } }, h("label", {}, h("span", {}, "Layer"), part), count), host,
+      await Atlas.figures((group, figure) => group.across && !figure.layer && models.some((of) => of.model === group.model), { heading: (group) => group.model }),
       h("p", { class: "note" }, h("a", { href: Atlas.to("method", "similarity") }, "How this is measured"))],
   };
 });
@@ -70,20 +71,19 @@ function acrossTables(a, b, layers) {
   const link = (one) => h("a", { href: one.href }, one.name);
   const masks = Math.min(...rows.map(({ t, of }) => { const row = of("ucs_raw"); return row == null ? Infinity : t.value(row, "threshold") ?? Infinity; }));
   return [
-    h("div", { class: "columns" },
-      Atlas.card("Cosine of matched components", Atlas.dots("Mean cosine of matched components, layer by layer", rows.map((one) => {
-        const row = one.of("cosine_raw"), [value, chance, ceiling] = ["value", "null_high", "ceiling"].map((name) => (row == null ? null : one.t.value(row, name)));
-        return { text: one.name, href: one.href, value, chance, ceiling };
-      }), { unit: "cosine", to: 1 }), h("p", { class: "note" }, "Small mark: 95 % point of chance, units of like strength trading places. Bar: ceiling, what other images of one data set reach.")),
-      Atlas.card("Numbers of the components", Atlas.rows("Cosines of the components; they need no images", ["Layer", "Cosine", "By chance", "Ceiling", "Above chance", "p", "One to one"], rows.map((one) => {
-        const [raw, above, single] = ["cosine_raw", "cosine", "cosine_one_to_one"].map((name) => one.of(name));
-        return [link(one), acrossCell(one.t, raw), raw == null ? "–" : Atlas.cell(one.t, raw, "null_high"), raw == null ? "–" : Atlas.cell(one.t, raw, "ceiling"), acrossCell(one.t, above), above == null ? "–" : Atlas.cell(one.t, above, "p"), acrossCell(one.t, single, { percent: true })];
-      }), { right: [1, 2, 3, 4, 5, 6] }))),
+    Atlas.card("Cosine of matched components", h("div", { class: "beside" }, Atlas.dots("Mean cosine of matched components, layer by layer", rows.map((one) => {
+      const row = one.of("cosine_raw"), [value, chance, ceiling] = ["value", "null_high", "ceiling"].map((name) => (row == null ? null : one.t.value(row, name)));
+      return { text: one.name, href: one.href, value, chance, ceiling };
+    }), { unit: "cosine", to: 1, width: 560, labels: 170 }),
+    Atlas.rows("Cosines of the components; they need no images", ["Layer", "Cosine", "By chance", "Ceiling", "Above chance", "p", "One to one"], rows.map((one) => {
+      const [raw, above, single] = ["cosine_raw", "cosine", "cosine_one_to_one"].map((name) => one.of(name));
+      return [link(one), acrossCell(one.t, raw), raw == null ? "–" : Atlas.cell(one.t, raw, "null_high"), raw == null ? "–" : Atlas.cell(one.t, raw, "ceiling"), acrossCell(one.t, above), above == null ? "–" : Atlas.cell(one.t, above, "p"), acrossCell(one.t, single, { percent: true })];
+    }), { right: [1, 2, 3, 4, 5, 6] })), h("p", { class: "note" }, "Small mark: 95 % point of chance, units of like strength trading places. Bar: ceiling, what other images of one data set reach.")),
     Number.isFinite(masks) ? Atlas.card("Masks on the images of either", Atlas.rows(`UCS of matched concepts, masks at ${masks} of the normaliser`, ["Layer", ...[a, b].flatMap((images) => [`On ${images} [interval]`, "By chance"])], rows.map((one) => [link(one), ...[a, b].flatMap((images) => {
       const row = one.of("ucs_raw", { images, threshold: masks });
       return [acrossCell(one.t, row), row == null ? "–" : Atlas.cell(one.t, row, "null_high")];
     })]), { right: [1, 2, 3, 4] })) : null,
-    Atlas.card("Reconstruction error", Atlas.rows("Error of a layer rebuilt from a data set's concepts, on the images of either", ["Layer", ...[a, b].flatMap((components) => [a, b].map((images) => `${components}'s concepts on ${images} [interval]`))], rows.map((one) =>
+    Atlas.card("Reconstruction error", Atlas.rows("Error of a layer rebuilt from the concepts of one data set on the images of one", ["Layer", ...[a, b].flatMap((components) => [a, b].map((images) => `of ${components}, on ${images} [interval]`))], rows.map((one) =>
       [link(one), ...[a, b].flatMap((components) => [a, b].map((images) => acrossCell(one.t, one.of("error", { components, images }))))]), { right: [1, 2, 3, 4] }),
     h("p", { class: "note" }, "Concepts of diverse images rebuild a narrow data set nearly as well as its own do; the reverse costs more.")),
   ].filter(Boolean);
@@ -106,17 +106,24 @@ async function acrossLayer(a, b, model, layer, query) {
   return {
     title: `${model} ${layer}`, crumbs: [[`${a} and ${b}`, Atlas.to("across", a, b)]],
     body: [h("h1", {}, `${model} ${layer} on ${a} and ${b}`), links,
-      h("div", { class: "columns" }, acrossMeasures(t, a, b, layer), pairs ? acrossMatrix(a, b, pairs, thresholds, state, open) : null),
-      pairs ? acrossMatched(concepts, pairs, { a, b, model, layer, thresholds }, open) : null, panel],
+      h("div", { class: "columns" }, acrossSummary(t, a, b, layer, thresholds), pairs ? acrossMatrix(a, b, pairs, thresholds, state, open) : null),
+      pairs ? acrossMatched(concepts, pairs, { a, b, model, layer, thresholds }, open) : null, panel, acrossMeasures(t, a, b, layer), await Atlas.figures((group, figure) => group.across && group.model === model && figure.layer === layer, { place: false })],
   };
 }
 
+/* What is read first, and the reconstruction errors. */
+function acrossSummary(t, a, b, layer, thresholds) {
+  const of = acrossRow(t, a, b, layer), raw = of("cosine_raw"), single = of("cosine_one_to_one");
+  const ucs = [a, b].map((images) => [`UCS on ${images}, masks at ${thresholds[0]}`, of("ucs_raw", { images, threshold: thresholds[0] })]);
+  return Atlas.card("How alike they are", Atlas.rows("The two sets of concepts, matched one to one", ["Measure", "Value [interval]", "By chance", "Ceiling", "p"], [[ACROSS.cosine_raw, raw], [ACROSS.cosine_one_to_one, single], ...ucs].filter(([, row]) => row != null).map(([name, row]) => [
+    name, acrossCell(t, row), Atlas.cell(t, row, "null_high"), t.value(row, "ceiling") == null ? "–" : Atlas.cell(t, row, "ceiling"), Atlas.cell(t, row, "p")]), { right: [1, 2, 3, 4] }),
+  of("error") == null ? null : [h("h3", {}, "Reconstruction error"), Atlas.rows("Error of the layer rebuilt from either set of concepts", ["Concepts of", `on ${a} [interval]`, `on ${b} [interval]`], [a, b].map((components) => [components, ...[a, b].map((images) => acrossCell(t, of("error", { components, images })))]), { right: [1, 2] })]);
+}
+
 function acrossMeasures(t, a, b, layer) {
-  const rows = t.where({ dataset_a: a, dataset_b: b, layer }), errors = rows.filter((r) => t.value(r, "measure") === "error"), others = rows.filter((r) => !errors.includes(r));
-  const of = acrossRow(t, a, b, layer);
-  return Atlas.card("How alike they are", Atlas.rows("Every measure of the two sets of concepts", ["Measure", "Images", "Masks at", "Value [interval]", "By chance", "Ceiling", "p"], others.map((r) => [
-    ACROSS[t.value(r, "measure")] || t.value(r, "measure"), t.value(r, "images") || "–", Atlas.format(t.value(r, "threshold")), acrossCell(t, r), Atlas.cell(t, r, "null_high"), t.value(r, "ceiling") == null ? "–" : Atlas.cell(t, r, "ceiling"), Atlas.cell(t, r, "p")]), { right: [2, 3, 4, 5, 6] }),
-  errors.length ? [h("h3", {}, "Reconstruction error"), Atlas.rows("Error of the layer rebuilt from either set of concepts", ["Concepts of", `on ${a} [interval]`, `on ${b} [interval]`], [a, b].map((components) => [components, ...[a, b].map((images) => acrossCell(t, of("error", { components, images })))]), { right: [1, 2] })] : null);
+  const rows = t.where({ dataset_a: a, dataset_b: b, layer }).filter((r) => t.value(r, "measure") !== "error");
+  return h("section", { class: "card" }, h("details", {}, h("summary", {}, `Every measure (${rows.length})`), Atlas.rows("Every measure of the two sets of concepts", ["Measure", "Images", "Masks at", "Value [interval]", "By chance", "Ceiling", "p", "Images of the test"], rows.map((r) => [
+    ACROSS[t.value(r, "measure")] || t.value(r, "measure"), t.value(r, "images") || "–", Atlas.format(t.value(r, "threshold")), acrossCell(t, r), Atlas.cell(t, r, "null_high"), t.value(r, "ceiling") == null ? "–" : Atlas.cell(t, r, "ceiling"), Atlas.cell(t, r, "p"), Atlas.cell(t, r, "n_images")]), { right: [2, 3, 4, 5, 6, 7] })));
 }
 
 /* Cosines, or UCS on the images of either, of every concept of a (rows) with every concept of b (columns). */
@@ -149,6 +156,6 @@ function acrossMatched(t, pairs, { a, b, model, layer, thresholds }, open) {
     const [i, j] = [t.value(r, "concept_a"), t.value(r, "concept_b")];
     return [found(a, i), found(b, j), Atlas.cell(t, r, "similarity", { chance: "null_high" }), Atlas.cell(t, r, "null_high"), yes(t.value(r, "above_null")), yes(t.value(r, "mutual_best")), Atlas.cell(t, r, "stability"), ucs(i, j, a, pairs.on_a), ucs(i, j, b, pairs.on_b),
       h("button", { type: "button", class: "pair", "aria-label": `Pictures of concept ${i} of ${a} and concept ${j} of ${b}`, on: { click: () => open(i, j) } }, "Show")];
-  }), { right: [2, 3, 6, 7, 8] }), h("p", { class: "note" }, "Stability: how well the less stable of the two is found again in other images of its own data set. UCS without an interval: masks were not matched to each other.")),
+  }), { right: [2, 3, 6, 7, 8] }), h("p", { class: "note" }, `Stability: how well the less stable of the two is found again in other images of its own data set. UCS: masks at ${thresholds[0]} of the normaliser, with an interval where these masks were matched too.`)),
   Atlas.card("Without a counterpart", alone.map(([dataset, concepts]) => h("p", {}, concepts.length ? [`Concepts of ${dataset} without a match above chance: `, concepts.map((concept, i) => [i ? ", " : "", found(dataset, concept)]), "."] : `Every concept of ${dataset} has a match above chance.`)))];
 }

@@ -70,7 +70,8 @@ Atlas.view("compare", async function ([dataset], query) {
   return {
     title: `Comparison on ${dataset}`, crumbs: [[dataset, Atlas.to("dataset", dataset)]],
     body: [h("h1", {}, `Comparison of layers on ${dataset}`), h("form", { class: "controls", "aria-label": "Measure", on: { submit: (event) => event.preventDefault() } }, h("label", {}, h("span", {}, "Measure"), choose)),
-      Atlas.card("Layers against layers", matrix, h("p", { class: "note" }, "A cell opens the concepts that two layers share. ", h("a", { href: Atlas.to("method", "similarity") }, "How this is measured"), Atlas.acrossLinks({ dataset }).map((link, i) => [i ? ", " : ". The same layers on other images: ", link]))), panel, facts, await onlyInOne(dataset, state.only)],
+      Atlas.card("Layers against layers", matrix, h("p", { class: "note" }, "A cell opens the concepts that two layers share. ", h("a", { href: Atlas.to("method", "similarity") }, "How this is measured"), Atlas.acrossLinks({ dataset }).map((link, i) => [i ? ", " : ". The same layers on other images: ", link]))), panel, facts, await onlyInOne(dataset, state.only),
+      await Atlas.figures((group) => group.method === "similarity" && group.dataset === dataset && !group.model)],
   };
 });
 

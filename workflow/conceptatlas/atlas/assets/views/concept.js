@@ -51,6 +51,7 @@ Atlas.view("concept", async function ([dataset, name]) {
   body.push(await bestUnits(dataset, concept));
   for (const entry of concept.learned) body.push(learnedCard(dataset, concept, entry));
   if (concept.profiles) body.push(profileCard(dataset, concept));
+  body.push(await Atlas.figures((group, figure) => group.dataset === dataset && figure.concept === name, { heading: (group) => `${Atlas.methodName(group.method)}, ${group.model}` }));
   return { title: concept.name, crumbs: [[dataset, Atlas.to("dataset", dataset)], ["Concepts", Atlas.to("concepts", dataset)]], body: body.filter(Boolean) };
 });
 

@@ -33,6 +33,8 @@ Atlas.view("search", async function (args, query) {
   groups.push(["Groups of features", grouped.length, grouped.slice(0, 40).map(([l, which, group, text]) => [Atlas.linkGroup(l, which, group, `${l.model} ${l.layer} ${group.replaceAll("-", " + ")}`), h("small", {}, ` ${Atlas.short(text, 60)}`)])]);
   const about = methods.filter((m) => fits([m.title, m.question, ...m.definition].join(" ")));
   groups.push(["Methods", about.length, about.map((m) => h("a", { href: Atlas.to("method", m.id) }, m.title))]);
+  const drawn = (await Atlas.figureList()).flatMap((group) => group.figures.filter((figure) => fits([figure.shows, figure.layer, figure.concept, Atlas.methodName(group.method), Atlas.figurePlace(group)].join(" "))).map((figure) => [group, figure]));
+  groups.push(["Figures", drawn.length, drawn.slice(0, 30).map(([group, figure]) => [h("a", { href: Atlas.figureAddress(figure) }, Atlas.figureCaption(figure)), h("small", {}, ` ${Atlas.figurePlace(group)}`)])]);
   const found = groups.filter(([, count]) => count);
   return {
     title: `Search: ${text}`,

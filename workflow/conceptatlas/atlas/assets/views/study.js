@@ -9,13 +9,14 @@ Atlas.view("study", async function () {
     h("div", { class: "hero" }, h("h1", {}, study),
       h("p", { class: "lead" }, "Which concepts do these models encode, where, how robustly, and how do the models compare?"),
       h("ul", { class: "counts" }, [["data sets", datasets.length], ["images", datasets.reduce((n, d) => n + d.n_valid, 0)], ["models", models.length], ["layers", layers.length], ["units", units], ["detectors", detectors]]
-        .map(([name, n]) => h("li", {}, h("b", {}, Atlas.format(n)), ` ${name}`)))),
+        .map(([name, n]) => h("li", {}, h("b", {}, Atlas.format(n)), ` ${n === 1 ? name.slice(0, -1) : name}`)))),
   ];
   for (const dataset of datasets) body.push(await findings(dataset));
   body.push(await betweenDatasets());
   for (const dataset of datasets) body.push(await showpieces(dataset));
   body.push(Atlas.card("Models", modelTable(models, layers)));
   for (const dataset of datasets) body.push(await detectorChart(dataset));
+  body.push(await Atlas.figures((group) => !group.model && group.method !== "datasets" && group.method !== "similarity", { title: "Figures over all models", fold: true, heading: (group) => `${Atlas.methodName(group.method)}${datasets.length > 1 ? ` on ${group.dataset}` : ""}` }));
   body.push(warningCard(warnings), Atlas.card("Data sets", h("ul", { class: "plain" }, datasets.map((d) => h("li", {},
     h("a", { href: Atlas.to("dataset", d.dataset) }, d.dataset), ` – ${Atlas.format(d.n_valid)} images, ${Atlas.format(d.n_concepts)} concepts (${d.format})`)))));
   return { title: "Study", body };
