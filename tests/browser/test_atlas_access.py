@@ -31,6 +31,8 @@ def pages(opened: Opened) -> list[str]:
         f"#/table/models/{dataset}/{model}/{layer}/labels",
         "#/search?q=a",
     ]
+    figures = page.evaluate("Atlas.figureList().then(groups => groups.map(g => Atlas.figureAddress(g.figures[0])))")
+    found += figures[:1]
     name = page.evaluate(f"Atlas.load('study/{dataset}/concepts').then(all => all.find(c => c.best).name)")
     found.append(f"#/concept/{dataset}/{name}")
     if page.evaluate("Atlas.overview.datasets.some(d => d.tables.includes('similarity_summary'))"):

@@ -56,7 +56,7 @@ def made_atlas(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     config["generators"] = [{"generator": "painter", "source": "user", "architecture": "mine.py:painter"}]
     (folder / "results/run_config.yaml").unlink()
     (folder / "results/run_config.yaml").write_text(yaml.safe_dump(config))
-    build_whole(folder / "results", folder / "atlas", options=DEFAULTS)
+    build_whole(folder / "results", folder / "atlas", options=DEFAULTS | {"figure_width": 0})
     shutil.rmtree(folder / "results")
     return folder / "atlas"
 

@@ -44,7 +44,19 @@ def test_every_page_loads_and_every_link_leads_somewhere(opened: Opened) -> None
                 seen.add(other)
                 waiting.append(other)
     kinds = {name.split("/")[0] for name in opened_of}
-    assert {"model", "layer", "unit", "concept", "concepts", "image", "method", "methods", "record", "table"} <= kinds
+    assert {
+        "model",
+        "layer",
+        "unit",
+        "concept",
+        "concepts",
+        "image",
+        "method",
+        "methods",
+        "record",
+        "table",
+        "figure",
+    } <= kinds
 
 
 @pytest.mark.browser

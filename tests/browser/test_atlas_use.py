@@ -128,6 +128,28 @@ def test_the_heat_map_by_keyboard(opened: Opened) -> None:
     page.wait_for_selector("#pair table")
 
 
+def test_a_figure_from_its_model(opened: Opened) -> None:
+    page = opened.go("#/")
+    groups = page.evaluate("Atlas.figureList()")
+    group = next((one for one in groups if one["model"] and one["dataset"]), None)
+    if group is None:
+        pytest.skip("no figures were copied into this atlas")
+    page = opened.go(f"#/model/{group['dataset']}/{group['model']}")
+    thumbnail = page.locator(".figures a").first
+    caption = thumbnail.inner_text()
+    thumbnail.click()
+    opened.until("document.querySelector('main').dataset.page === 'figure'")
+    opened.until("document.querySelector('.large-figure img').naturalWidth > 0")
+    assert page.inner_text("h1").lower() in caption.lower()
+    page.get_by_text("next →").click()
+    opened.until("document.querySelector('.steps').textContent.includes('previous')")
+    assert page.locator("#crumbs a", has_text=group["model"]).count() == 1
+    page = opened.go(f"#/method/{group['method']}")
+    folded = page.locator("section.card", has=page.locator("h2", has_text="Figures")).locator("details").first
+    folded.locator("summary").first.click()
+    opened.until("document.querySelectorAll('details[open] .figures img').length > 0")
+
+
 def test_a_layer_by_keyboard(opened: Opened) -> None:
     page = opened.go(layer_with_units(opened))
     page.locator("ul.grid > li[data-index='0'] a").focus()

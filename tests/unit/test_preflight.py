@@ -80,7 +80,7 @@ def inputs(**changes: Any) -> dict[str, Any]:
         "net2vec": NET2VEC,
         "similarity": SIMILARITY,
         "falcon": {"datasets": []},
-        "atlas": {"thumbnail_size": 64, "thumbnails": 3},
+        "atlas": {"thumbnail_size": 64, "thumbnails": 3, "figure_width": 960},
         "dask": {"workers": 1},
         "preflight": {"refuse": True, "disk_gb": None, "mem_gb": None, "cores": None, "max_hours": None},
     }
@@ -354,8 +354,12 @@ def test_a_layer_that_is_not_stored_needs_masks_and_passes() -> None:
 
 def test_the_atlas_costs_pages_of_every_data_set_and_model_and_the_joins() -> None:
     atlas = by_name(estimate(**inputs()))["atlas"]
-    assert atlas.jobs == 3
+    assert atlas.jobs == 4
     again = by_name(estimate(**inputs(n_images={"d": 2000})))["atlas"]
     assert again.seconds > atlas.seconds
     assert again.disk_mb - atlas.disk_mb == pytest.approx(1000 * costs_atlas.PICTURE_MB)
+    bare = {**inputs()["config"], "atlas": {"thumbnail_size": 64, "thumbnails": 3, "figure_width": 0}}
+    without = by_name(estimate(**inputs(config=bare)))["atlas"]
+    assert without.jobs == 3
+    assert atlas.disk_mb - without.disk_mb == pytest.approx(costs_atlas.LAYER_FIGURES * costs_atlas.FIGURE_MB)
     assert "atlas" not in by_name(estimate(**inputs(pairs=[])))

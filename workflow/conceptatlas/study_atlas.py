@@ -83,6 +83,7 @@ class AtlasPlan:
             folder = f"open_vocabulary/{place}/{encoder}/{vocabulary}"
             files[f"wording:{encoder}~{vocabulary}"] = f"{folder}/labels.parquet"
             files[f"wordings:{encoder}~{vocabulary}"] = f"{folder}/masks.parquet"
+            files[f"wording_summary:{encoder}~{vocabulary}"] = f"{folder}/summary.parquet"
         for encoder, vocabulary in self._explaining if key in asked["falcon"] else []:
             folder, which = f"falcon/{place}/{encoder}", f"{encoder}~{vocabulary}"
             files |= {"members": f"falcon/{place}/members.parquet", f"crops:{encoder}": f"{folder}/crops.parquet"}
@@ -203,6 +204,10 @@ class AtlasPlan:
             joined[dataset]["net2vec_summary"] = f"net2vec/{dataset}/summary.parquet"
         for dataset in study.compared_datasets():
             joined[dataset]["similarity_summary"] = f"similarity/{dataset}/summary.parquet"
+        for dataset in dict.fromkeys(dataset for dataset, *_ in study.explained()):
+            for encoder, vocabulary in self._explaining:
+                path = f"falcon/{dataset}/models/{encoder}/{vocabulary}/summary.parquet"
+                joined[dataset][f"falcon_summary@{encoder}~{vocabulary}"] = path
         return joined
 
     def whole(self) -> dict[str, Any]:

@@ -75,7 +75,7 @@ METHODS: tuple[dict[str, Any], ...] = (
         "formula": "",
         "source": "Oikarinen, Weng: CLIP-Dissect. ICLR 2023.",
         "options": ["open_vocabulary"],
-        "tables": ["wording", "wordings"],
+        "tables": ["wording", "wordings", "wording_summary"],
     },
     {
         "id": "falcon",
@@ -88,7 +88,7 @@ METHODS: tuple[dict[str, Any], ...] = (
         "formula": "",
         "source": "Kalibhat, Bhardwaj, Bruss, Firooz, Sanjabi, Feizi: FALCON. ICML 2023.",
         "options": ["falcon"],
-        "tables": ["explained", "spoken"],
+        "tables": ["explained", "spoken", "falcon_summary"],
     },
     {
         "id": "net2vec",

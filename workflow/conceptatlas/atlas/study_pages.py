@@ -29,9 +29,9 @@ logger = logging.getLogger(__name__)
 
 SCRIPTS = (
     "core", "data", "element", "number", "charts", "heatmap", "picture", "grid", "figures",
-    "views/study", "views/dataset", "views/model", "views/layer", "views/unit", "views/concept", "views/compare",
-    "views/across", "views/group", "views/image", "views/linked", "views/method", "views/figure", "views/record",
-    "views/table", "views/search", "views/requirements",
+    "views/findings", "views/study", "views/dataset", "views/model", "views/layer", "views/unit", "views/concept",
+    "views/compare", "views/across", "views/group", "views/image", "views/linked", "views/method",
+    "views/figure", "views/record", "views/table", "views/search", "views/requirements",
 )  # fmt: skip
 """Files of ``assets/`` in the order in which the page loads them; sections follow, ``start`` is last."""
 HEAVY = ("labels", "iou", "words", "said", "groups", "tops", "values")
@@ -126,7 +126,7 @@ def _definitions(root: Path, plan: dict[str, Any]) -> dict[str, Any]:
     for dataset in plan["datasets"]:
         files.setdefault("concepts", f"datasets/{dataset['dataset']}/concepts.parquet")
         for name, path in dataset["files"].items():
-            files.setdefault(name, path)
+            files.setdefault(name.partition("@")[0], path)
     return {
         name: {column.name: [column.definition, column.unit] for column in read_definitions(root / path)}
         for name, path in files.items()

@@ -25,7 +25,7 @@ function linkTo(href, ...children) {
 }
 
 /* rows: {text, href, value, low, high, chance, ceiling, category, tip}. A dot a row, its interval, chance as a small mark,
-   what could be reached as a bar. */
+   what could be reached as a bar (`marks.ceiling` names it otherwise). */
 Atlas.dots = function (title, rows, { unit = "", from = 0, to = null, width = 640, labels = 190, threshold = null } = {}) {
   const line = 22, top = 8, bottom = 40, height = top + rows.length * line + bottom, right = 24;
   const largest = Math.max(...rows.flatMap((r) => [r.value, r.high, r.chance, r.ceiling, threshold]).filter((v) => v != null), from + 1e-9);
@@ -42,7 +42,7 @@ Atlas.dots = function (title, rows, { unit = "", from = 0, to = null, width = 64
       row.chance != null ? h("line", { class: "chance", x1: x(row.chance), x2: x(row.chance), y1: y - 6, y2: y + 6 }) : null,
       row.ceiling != null ? h("line", { class: "ceiling", x1: x(row.ceiling), x2: x(row.ceiling), y1: y - 8, y2: y + 8 }) : null,
       h("circle", { class: "dot", cx: x(row.value), cy: y, r: 4.5, data: { category: row.category || "" } })];
-    const tip = row.value == null ? "" : `${row.text}: ${Atlas.format(row.value)}${row.low != null ? `, interval ${Atlas.format(row.low)} to ${Atlas.format(row.high)}` : ""}${row.chance != null ? `; by chance ${Atlas.format(row.chance)}` : ""}${row.ceiling != null ? `; ceiling ${Atlas.format(row.ceiling)}` : ""}`;
+    const tip = row.value == null ? "" : `${row.text}: ${Atlas.format(row.value)}${row.low != null ? `, interval ${Atlas.format(row.low)} to ${Atlas.format(row.high)}` : ""}${row.chance != null ? `; by chance ${Atlas.format(row.chance)}` : ""}${row.ceiling != null ? `; ${row.marks ? row.marks.ceiling : "ceiling"} ${Atlas.format(row.ceiling)}` : ""}`;
     parts.push(linkTo(row.href, h("text", { class: "name", x: labels - 10, y: y + 4, "text-anchor": "end" }, Atlas.short(row.text, 28)),
       mark.filter(Boolean), h("rect", { class: "hit", x: 0, y: y - line / 2, width, height: line, data: { tip } })));
   });

@@ -26,7 +26,7 @@ Atlas.view("layer", async function ([dataset, model, layer], query) {
   const t = await Atlas.table(Atlas.key(place, "units"));
   const { controls, grid, after } = unitGrid(place, t, query);
   const tables = ["units", "labels", "summary", "robustness", "robustness_summary", "principal", "segmentation", "classification", "neighbours", "discovered", "profiles"].filter((name) => place.results.includes(name))
-    .concat(place.results.filter((name) => ["wording", "wordings", "explained", "spoken"].includes(name.split(":")[0])).map((name) => name.replace(":", "@")));
+    .concat(place.results.filter((name) => ["wording", "wordings", "wording_summary", "explained", "spoken"].includes(name.split(":")[0])).map((name) => name.replace(":", "@")));
   body.push(h("div", { class: "columns" }, labelChart(place, t), Atlas.card("About the layer", facts, foundLink(place), h("h3", {}, "Tables"), h("ul", { class: "plain inline" }, tables.map((name) => h("li", {}, h("a", { href: Atlas.to("table", "models", dataset, model, layer, name) }, name.replaceAll("_", " "))))))), figures, controls, grid);
   return { title, crumbs, body, after };
 });
