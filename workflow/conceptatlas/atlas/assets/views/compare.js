@@ -64,7 +64,7 @@ Atlas.view("compare", async function ([dataset], query) {
     panel.replaceChildren(...(await pairPanel(dataset, all, state)));
     if (focus) { panel.focus({ preventScroll: true }); panel.scrollIntoView({ block: "start" }); }
   };
-  choose.addEventListener("input", () => { state.measure = choose.value; draw(); });
+  choose.addEventListener("input", () => { state.measure = choose.value; draw(); if (state.pair) openPair(false); });
   await draw();
   if (state.pair) await openPair(false);
   return {
@@ -90,11 +90,16 @@ async function pairPanel(dataset, all, state) {
   const [a, b] = ordered(all, state.pair);
   const file = await Atlas.load(`models/${dataset}/${b.model}/pairs-${a.model}`);
   const found = file.pairs[`${a.layer}~${b.layer}`] || (a.model === b.model && file.pairs[`${b.layer}~${a.layer}`]);
-  const title = `${a.model} ${a.layer} and ${b.model} ${b.layer}`;
   const close = h("button", { type: "button", on: { click: () => { state.pair = ""; state.match = ""; Atlas.remember(state); panelOf().replaceChildren(); } } }, "Close");
-  const numbers = h("ul", { class: "plain inline" }, all.kinds.map((kind) => [kind, all.find(kind, a, b)]).filter(([, f]) => f).map(([kind, [t, r]]) => h("li", {}, `${kind.replace("@", " ").trim()} `,
-    t.value(r, "value") == null ? h("span", { class: "quiet" }, "undefined") : Atlas.cell(t, r, "value", { low: "low", high: "high", chance: "null_high", interval: true }))));
-  if (!found) return [Atlas.card(title, numbers, h("p", {}, "No concepts of these layers were matched."), close)];
+  const layer = (place) => h("a", { href: Atlas.to("layer", dataset, place.model, place.layer) }, `${place.model} ${place.layer}`);
+  const head = h("div", { class: "head" }, h("h2", {}, layer(a), " and ", layer(b)), close);
+  const known = all.kinds.map((kind) => [kind, all.find(kind, a, b)]).filter(([, f]) => f), first = known.filter(([kind]) => kind === state.measure);
+  const table = (caption, rows) => Atlas.rows(caption, ["Measure", "Masks at", "Value [interval]", "By chance", "p"], rows.map(([kind, [t, r]]) => {
+    const [measure, threshold] = kind.split("@");
+    return [MEASURES[measure] || measure, threshold || "–", t.value(r, "value") == null ? h("span", { data: { tip: t.value(r, "reason") || "undefined" }, tabindex: "0" }, "undefined") : Atlas.cell(t, r, "value", { low: "low", high: "high", chance: "null_high", interval: true }), Atlas.cell(t, r, "null_high"), Atlas.cell(t, r, "p")];
+  }), { right: [1, 2, 3, 4] });
+  const numbers = h("div", {}, first.length ? table("The measure chosen above", first) : null, h("details", {}, h("summary", {}, `All ${known.length} measures`), table("Every measure of these two layers", known)));
+  if (!found) return [Atlas.card(null, head, numbers, h("p", {}, "No concepts of these layers were matched."))];
   const { shape: [thresholds, rows, columns], matched } = found;
   const pictures = h("div", { id: "match", tabindex: "-1" });
   const open = async (i, j, threshold, focus) => {
@@ -121,7 +126,7 @@ async function pairPanel(dataset, all, state) {
   level.addEventListener("input", draw);
   draw();
   if (state.match) { const [i, j, k] = state.match.split("~").map(Number); await open(i, j, k, false); }
-  return [Atlas.card(title, close, numbers, thresholds > 1 ? h("label", {}, h("span", {}, "Masks "), level) : null, host, pictures)];
+  return [Atlas.card(null, head, numbers, thresholds > 1 ? h("label", { class: "level" }, h("span", {}, "Concepts, "), level) : null, host, pictures)];
 }
 
 const panelOf = () => document.getElementById("pair");

@@ -1,6 +1,8 @@
 "use strict";
 /* Search over concepts, units (by label or by name, "residual stage4 12"), models, layers and methods. */
 
+const SINGULAR = { "Groups of features": "Group of features", "Comparisons of data sets": "Comparison of data sets" };
+
 Atlas.view("search", async function (args, query) {
   const text = (query.get("q") || "").trim(), words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const field = document.getElementById("query");
@@ -38,7 +40,7 @@ Atlas.view("search", async function (args, query) {
   const found = groups.filter(([, count]) => count);
   return {
     title: `Search: ${text}`,
-    body: [h("h1", {}, text ? `Search: ${text}` : "Search"), h("p", { role: "status" }, found.length ? found.map(([name, count]) => `${count} ${name.toLowerCase()}`).join(", ") : text ? "Nothing found." : "Type into the field above."),
+    body: [h("h1", {}, text ? `Search: ${text}` : "Search"), h("p", { role: "status" }, found.length ? found.map(([name, count]) => `${count} ${(count === 1 ? SINGULAR[name] || name.slice(0, -1) : name).toLowerCase()}`).join(", ") : text ? "Nothing found." : "Type into the field above."),
       found.map(([name, count, items]) => Atlas.card(`${name} (${count})`, h("ul", { class: "plain inline results" }, items.map((item) => h("li", {}, item))), count > items.length ? h("p", { class: "note" }, `the first ${items.length}`) : null))],
   };
 });
