@@ -56,6 +56,6 @@ def test_axe_finds_nothing(chromium: Any, atlas: Path, theme: str) -> None:
     with Opened(chromium, f"file://{atlas}/index.html", theme=theme) as opened:
         said = []
         for address in pages(opened):
-            said += violations(opened.go(address), address)
+            said += violations(opened.go(address), address, theme)
         assert not said, "\n".join(said)
         opened.check()

@@ -42,7 +42,8 @@ def made_atlas(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 if not copy.exists():
                     os.link(path, copy)
-    made_across.write_across(folder / "results/similarity/across", model="plain", layers=["conv3", "conv5"])
+    for model, layers in (("plain", ["conv3", "conv5"]), ("plain_random", ["conv5"])):
+        made_across.write_across(folder / "results/similarity/across", model=model, layers=layers)
     made_linking.write_linking(folder / "results/linking/painter/plain", modules=["conv5"], n_units=128)
     made_falcon.write_falcon(folder / "results/falcon/scenes/plain/conv5")
     config = yaml.safe_load((results / "run_config.yaml").read_text())
@@ -135,6 +136,7 @@ def test_a_group_from_a_unit_and_from_search(made: Opened) -> None:
 def test_layers_on_two_data_sets(made: Opened) -> None:
     page = made.go("#/")
     assert "mean cosine of 0.6" in page.inner_text("main")
+    assert "captions explain 75 % [50 %, 90 %] of 4 features" in page.inner_text("main")
     page = made.go("#/layer/scenes/plain/conv5")
     page.locator(f"a[href='{ACROSS}/plain/conv5']").click()
     made.until("document.querySelector('main').dataset.page === 'across'")
@@ -151,7 +153,7 @@ def test_layers_on_two_data_sets(made: Opened) -> None:
     assert "show=b1&match=0%7E1" in page.evaluate("location.hash")
     page = made.go(ACROSS)
     page.fill("label:has-text('Layer') input", "conv3")
-    assert page.locator(".count").inner_text() == "1 of 2 layers"
+    assert page.locator(".count").inner_text() == "1 of 3 layers"
     assert page.locator(".chart .ceiling").count() == 1
     page = made.go("#/search?q=conv3 others")
     assert page.locator(f".results a[href='{ACROSS}/plain/conv3']").count() == 1
@@ -163,7 +165,7 @@ def test_axe_finds_nothing_there(chromium: Any, made_atlas: Path, theme: str) ->
     with Opened(chromium, f"file://{made_atlas}/index.html", theme=theme) as opened:
         said = []
         for address in (*PAGES, "#/method/linking"):
-            said += violations(opened.go(address), address)
+            said += violations(opened.go(address), address, theme)
         assert not said, "\n".join(said)
         opened.check()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from opened import Opened
 
-MOST_OF_A_KIND = 25
+MOST_OF_A_KIND = 15
 """Pages of a kind (unit, concept, ...) that are opened; all others look like these."""
 
 
