@@ -147,7 +147,7 @@ function acrossMatched(t, pairs, { a, b, model, layer, thresholds }, open) {
   const rows = own.filter((r) => t.value(r, "matched_by") === "cosine").sort((x, y) => (t.value(y, "similarity") ?? -1) - (t.value(x, "similarity") ?? -1));
   const ucs = (i, j, images, flat) => {
     const row = own.find((r) => t.value(r, "matched_by") === "ucs" && t.value(r, "images") === images && t.value(r, "threshold") === thresholds[0] && t.value(r, "concept_a") === i && t.value(r, "concept_b") === j);
-    return row == null ? Atlas.format(flat[i * nB + j]) : Atlas.cell(t, row, "similarity", { low: "low", high: "high", chance: "null_high", interval: true });
+    return row == null ? Atlas.said(flat[i * nB + j], `UCS of the two concepts on the test images of ${images}, masks at ${thresholds[0]} of the normaliser`) : Atlas.cell(t, row, "similarity", { low: "low", high: "high", chance: "null_high", interval: true });
   };
   const found = (dataset, concept) => h("a", { href: `${Atlas.to("found", dataset, model, layer)}?concept=${concept}` }, `${dataset} ${concept}`);
   const yes = (value) => (value === 1 ? "yes" : value === 0 ? "no" : "–");

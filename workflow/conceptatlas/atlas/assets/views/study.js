@@ -11,9 +11,9 @@ Atlas.view("study", async function () {
       h("ul", { class: "counts" }, [["data sets", datasets.length], ["images", datasets.reduce((n, d) => n + d.n_valid, 0)], ["models", models.length], ["layers", layers.length], ["units", units], ["detectors", detectors]]
         .map(([name, n]) => h("li", {}, h("b", {}, Atlas.format(n)), ` ${n === 1 ? name.slice(0, -1) : name}`)))),
   ];
+  for (const dataset of datasets) body.push(await showpieces(dataset)); // readers look before they read
   for (const dataset of datasets) body.push(await findings(dataset));
   body.push(await betweenDatasets());
-  for (const dataset of datasets) body.push(await showpieces(dataset));
   const summaries = new Map(await Promise.all(datasets.filter((d) => d.tables.includes("dissection_summary")).map(async ({ dataset }) => [dataset, await Atlas.table(`study/${dataset}/dissection_summary`)])));
   body.push(Atlas.card("Models", modelTable(models, layers, summaries)));
   for (const dataset of datasets) body.push(await detectorChart(dataset));
