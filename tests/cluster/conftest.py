@@ -1,1 +1,1 @@
-from slurm_fixtures import reference, slurm, slurm_with_accounting  # noqa: F401
+from slurm_fixtures import slurm, slurm_with_accounting  # noqa: F401

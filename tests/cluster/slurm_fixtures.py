@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from workspace import REPOSITORY, Workspace, new_workspace
+from workspace import REPOSITORY, Workspace
 
 HERE = Path(__file__).parent
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scancel", "munged")
@@ -116,15 +116,6 @@ def slurm_with_accounting() -> Iterator[Slurm]:
         running_slurm(Path(folder), accounting=True) as running,
     ):
         yield running
-
-
-@pytest.fixture(scope="session")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The tiny study, run by local processes."""
-    workspace = new_workspace(tmp_path_factory.mktemp("reference") / "run")
-    done = workspace.snakemake("--cores", "2")
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
-    return workspace
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -12,13 +12,16 @@ import numpy as np
 
 APART = ("logs", "benchmarks", "outside", "run_record.json", "run_config.yaml", "preflight.json")
 """What tells of the run and the machine, not of the study."""
+OF_THE_RUN = Path("atlas/study/record.js")
+"""The run record once more, for the atlas."""
 
 
 def digests(results: Path) -> dict[str, str]:
     """Path of every result below the folder of a study -> digest of its content."""
     files = [path for path in sorted(results.rglob("*")) if path.is_file() and not path.name.startswith(".")]
     names = [path.relative_to(results) for path in files]
-    return {str(name): digest_of(path) for path, name in zip(files, names, strict=True) if name.parts[0] not in APART}
+    apart = [name == OF_THE_RUN or name.parts[0] in APART for name in names]
+    return {str(name): digest_of(path) for path, name, left in zip(files, names, apart, strict=True) if not left}
 
 
 def digest_of(path: Path) -> str:

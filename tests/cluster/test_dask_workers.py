@@ -124,9 +124,9 @@ def test_workers_with_other_code_are_refused(tmp_path: Path) -> None:
 @pytest.mark.slurm
 @pytest.mark.workflow
 def test_a_lost_worker_is_replaced_and_the_results_are_the_same(
-    slurm: Slurm, reference: Workspace, tmp_path: Path
+    slurm: Slurm, finished: Workspace, tmp_path: Path
 ) -> None:
-    tiny = reference.copied(tmp_path / "run")
+    tiny = finished.copied(tmp_path / "run")
     layer = tiny.results() / "dissection" / "scenes" / "plain" / "conv3"
     shutil.rmtree(layer)
     target = str((layer / "labels.parquet").relative_to(tiny.folder))
@@ -152,7 +152,7 @@ def test_a_lost_worker_is_replaced_and_the_results_are_the_same(
     assert "null_block" in report  # computed on the workers for that job
     made = [path for path in layer.iterdir() if path.is_file()]
     assert made
-    theirs = reference.results() / "dissection" / "scenes" / "plain" / "conv3"
+    theirs = finished.results() / "dissection" / "scenes" / "plain" / "conv3"
     assert [path.name for path in made if digest_of(path) != digest_of(theirs / path.name)] == []
 
 

@@ -8,7 +8,6 @@ mathematics reruns exactly what reaches it.
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import importlib.metadata
@@ -19,7 +18,8 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+
+from conceptatlas.source_files import SourceFile, remember, source_file
 
 logger = logging.getLogger(__name__)
 
@@ -27,10 +27,10 @@ PACKAGE = "conceptatlas"
 PACKAGE_ROOT = Path(__file__).parent
 LOCK_FILE = "requirements.txt"
 
-_UNSTABLE = frozenset({"kind", "type_comment", "type_ignores"})
 _BLOCKS, _BLOCK = 64, 65536
 _DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "pyyaml"}
-_APPARATUS = frozenset({"conceptatlas.jobs", "conceptatlas.progress", "conceptatlas.provenance"})  # compute no result
+_APPARATUS = frozenset(f"{PACKAGE}.{name}" for name in ("jobs", "progress", "provenance", "source_files"))
+"""Modules that compute no result."""
 _NOT_MATHEMATICS = frozenset({"tqdm", "psutil", "threadpoolctl", "snakemake"})  # their versions change no result
 
 
@@ -53,9 +53,9 @@ def code_digest(*entries: str, scripts: Iterable[str | Path] = (), lock: str | P
     queue = list(entries)
     pieces: list[str] = []
     for script in scripts:
-        tree = _parse(Path(script))
-        pieces.append(f"script {Path(script).name} {_tree_digest(Path(script))}")
-        inside, outside = _imports(tree, package="")
+        source = source_file(script)
+        pieces.append(f"script {Path(script).name} {source.digest}")
+        inside, outside = _imports(source, package="")
         queue.extend(sorted(inside))
         foreign |= outside
     while queue:
@@ -66,13 +66,14 @@ def code_digest(*entries: str, scripts: Iterable[str | Path] = (), lock: str | P
         if path is None:
             raise ValueError(f"code digest: {name!r} is no module of {PACKAGE}")
         modules.add(name)
-        near, far = _module_imports(path, name)
+        near, far = _imports(source_file(path), package=_package_of(name))
         queue.extend(sorted(near))
         foreign |= far
     for name in sorted(modules):
         path = _module_path(name)
         if path is not None:
-            pieces.append(f"module {name} {_tree_digest(path)}")
+            pieces.append(f"module {name} {source_file(path).digest}")
+    remember()
     versions = _locked_versions(str(lock)) if lock is not None else {}
     for name in sorted(foreign - _NOT_MATHEMATICS):
         distribution = _DISTRIBUTIONS.get(name, name)
@@ -90,7 +91,7 @@ def import_closure(*entries: str) -> set[str]:
         if name in found or name in _APPARATUS or path is None:
             continue
         found.add(name)
-        queue.extend(_module_imports(path, name)[0])
+        queue.extend(_imports(source_file(path), package=_package_of(name))[0])
     return found
 
 
@@ -104,107 +105,34 @@ def _module_path(name: str) -> Path | None:
     return None
 
 
-def _parse(path: Path) -> ast.Module:
-    return _cached_parse(*_stamp(path))
+def _imports(source: SourceFile, *, package: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Modules of this package, and top-level names of other packages, that a file of `package` imports at any depth."""
+    return _cached_imports(source, package, PACKAGE_ROOT)
 
 
 @functools.cache
-def _cached_parse(path: str, _mtime: int, _size: int) -> ast.Module:
-    return ast.parse(Path(path).read_text(encoding="utf-8"), filename=path)
-
-
-def _stamp(path: Path) -> tuple[str, int, int]:
-    status = path.stat()
-    return str(path), status.st_mtime_ns, status.st_size
-
-
-def _module_imports(path: Path, name: str) -> tuple[frozenset[str], frozenset[str]]:
-    return _cached_imports(*_stamp(path), name)
-
-
-@functools.cache
-def _cached_imports(path: str, _mtime: int, _size: int, name: str) -> tuple[frozenset[str], frozenset[str]]:
-    inside, outside = _imports(_parse(Path(path)), package=name.rpartition(".")[0])
-    return frozenset(inside), frozenset(outside)
-
-
-def _imports(tree: ast.Module, *, package: str) -> tuple[set[str], set[str]]:
-    """Modules of this package, and top-level names of other packages, that a syntax tree imports at any depth."""
+def _cached_imports(source: SourceFile, package: str, _root: Path) -> tuple[frozenset[str], frozenset[str]]:
     inside: set[str] = set()
     outside: set[str] = set()
-    for node in _running(tree):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parts = package.split(".")
-                base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
-            names = [f"{base}.{alias.name}" for alias in node.names] + [base]
-        for dotted in names:
+    for level, base, names in source.imports:
+        dotted_names = list(names)
+        if level:
+            parts = package.split(".")
+            base = ".".join([*parts[: len(parts) - level + 1], *([base] if base else [])])
+        if base:
+            dotted_names = [f"{base}.{name}" for name in names] + [base]
+        for dotted in dotted_names:
             top = dotted.split(".")[0]
             if top == PACKAGE:
                 if _module_path(dotted) is not None and dotted != PACKAGE:
                     inside.add(dotted)
             elif top and top not in sys.stdlib_module_names:
                 outside.add(top)
-    return inside, outside
+    return frozenset(inside), frozenset(outside)
 
 
-def _running(tree: ast.AST) -> list[ast.Import | ast.ImportFrom]:
-    """All imports of a tree but those under ``if TYPE_CHECKING:``, which never run."""
-    found: list[ast.Import | ast.ImportFrom] = []
-    queue: list[ast.AST] = [tree]
-    while queue:
-        node = queue.pop()
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            found.append(node)
-        elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            continue
-        elif not isinstance(node, ast.expr):  # imports are statements; expressions hold none
-            queue.extend(ast.iter_child_nodes(node))
-    return found
-
-
-def _tree_digest(path: Path) -> str:
-    return _cached_tree_digest(*_stamp(path))
-
-
-@functools.cache
-def _cached_tree_digest(path: str, _mtime: int, _size: int) -> str:
-    pieces: list[str] = []
-    _walk(_parse(Path(path)), pieces)
-    return hashlib.sha256("\x1f".join(pieces).encode()).hexdigest()
-
-
-def _walk(node: Any, pieces: list[str]) -> None:
-    """Append the syntax tree as text without docstrings, and without what differs between Python versions.
-
-    `ast.dump` and `ast.unparse` are not stable across versions; node names and fields are, once empty fields and
-    `kind` (the u of u"...") are left out.
-    """
-    if isinstance(node, ast.AST):
-        pieces.append(type(node).__name__)
-        for field in node._fields:
-            value = getattr(node, field, None)
-            if value is None or value == [] or field in _UNSTABLE:
-                continue
-            pieces.append(field)
-            _walk(value, pieces)
-    elif isinstance(node, list):
-        pieces.append("[")
-        for item in node:
-            # a bare string statement (a docstring, documentation of a constant) computes nothing
-            if not _is_docstring(item):
-                _walk(item, pieces)
-        pieces.append("]")
-    else:
-        pieces.append(repr(node))
-
-
-def _is_docstring(node: Any) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+def _package_of(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 @functools.cache
