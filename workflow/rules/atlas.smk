@@ -100,7 +100,7 @@ rule build_atlas_figures:
     input:
         figures=every_figure,
     output:
-        folder=update(directory("<results>/atlas/figures")),
+        folder=updated(directory("<results>/atlas/figures")),
     log:
         "<logs>/build_atlas_figures.log",
     benchmark:
