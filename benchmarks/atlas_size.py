@@ -98,6 +98,7 @@ def make_study(template: Path, root: Path, *, n_models: int, n_layers: int, n_un
         config[section] |= {"datasets": [], "models": []}
     config["linking"] |= {"generators": [], "models": []}
     config["requirements"] = {"list": [], "compare_with": None}
+    config["atlas"] = DEFAULTS | {"figure_width": 0}  # no rule draws here
     rows = {name: plain[name][0] for name in ("models", "layers")}
     plain["datasets"] = [row for row in plain["datasets"] if row["dataset"] == DATASET]
     plain["models"] = [rows["models"] | {"model": model} for model in models]

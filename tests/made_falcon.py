@@ -9,6 +9,7 @@ import pandas as pd
 
 from conceptatlas.falcon.crop_tables import CROP_COLUMNS
 from conceptatlas.falcon.explained_tables import EXPLAINED_COLUMNS, WORD_COLUMNS
+from conceptatlas.falcon.joined_tables import SUMMARY_COLUMNS
 from conceptatlas.falcon.selected_tables import MEMBER_COLUMNS
 from conceptatlas.tables import Column, write_table
 
@@ -20,7 +21,8 @@ WORDS = (("<i>wheel</i>", 0.6, False), ("road", 0.5, True), ("sky", 0.4, False))
 
 
 def write_falcon(folder: Path) -> None:
-    """Write ``falcon/scenes/plain/conv5``: a feature alone and a group of two, with images 0 to 3."""
+    """Write ``falcon/scenes/plain/conv5``: a feature alone and a group of two, with images 0 to 3; and
+    the summary of the data set beside it."""
     (folder / "eyes/captions").mkdir(parents=True)
     _write(folder / "members.parquet", MEMBER_COLUMNS, [
         {"group": group, "kind": kind, "rank": rank, "image_index": first + rank, "image_id": "x", "value": 0.3}
@@ -42,6 +44,11 @@ def write_falcon(folder: Path) -> None:
         {**numbers, "group": group, "n_features": len(group.split("-")), "n_high": 2, "percentile": 99.0, "q": 0.03,
          "words": "<i>wheel</i>, sky", "explained": True, "interpretable": True}
         for group in GROUPS
+    ])  # fmt: skip
+    joined = folder.parents[1] / "models/eyes/captions"
+    joined.mkdir(parents=True)
+    _write(joined / "summary.parquet", SUMMARY_COLUMNS, [
+        {"fact": "explained_features", "value": 0.75, "low": 0.5, "high": 0.9, "n": 3, "n_total": 4, "reason": ""}
     ])  # fmt: skip
 
 

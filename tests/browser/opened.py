@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 AXE = Path(__file__).parent / "axe-core" / "axe.min.js"
-RULES = "['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice']"
-RUN = f"axe.run(document, {{preload: false, runOnly: {RULES}}})"
+RULES = {"light": "['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice']", "dark": "['color-contrast']"}
+"""The themes differ in nothing but their colours."""
 
 
-def violations(page: Any, address: str) -> list[str]:
+def violations(page: Any, address: str, theme: str) -> list[str]:
     """What axe-core (shipped in axe-core/, MPL 2.0) finds on the page that stands, a line a rule."""
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate(RUN)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate(f"axe.run(document, {{preload: false, runOnly: {RULES[theme]}}})")
     assert "color-contrast" in {rule["id"] for rule in found["passes"]}, address
     said = []
     for violation in found["violations"]:
         nodes = [f"{node['html'][:160]} ({node['failureSummary'][-160:]})" for node in violation["nodes"][:2]]
         said.append(f"{address}: {violation['id']} ({len(violation['nodes'])}): {nodes}")
     return said
+
+
+def click_cell(heatmap: Any, i: int, j: int) -> None:
+    """Click a cell of a heat map, whose first cell begins the path of its colour."""
+    first = re.match(r"M(\d+) (\d+)h(\d+)", heatmap.locator("path.cell").first.get_attribute("d"))
+    assert first is not None
+    left, above, size = (int(number) for number in first.groups())
+    heatmap.click(position={"x": left + j * (size + 1) + 3, "y": above + i * (size + 1) + 3})
 
 
 class Opened:

@@ -31,6 +31,8 @@ def pages(opened: Opened) -> list[str]:
         f"#/table/models/{dataset}/{model}/{layer}/labels",
         "#/search?q=a",
     ]
+    figures = page.evaluate("Atlas.figureList().then(groups => groups.map(g => Atlas.figureAddress(g.figures[0])))")
+    found += figures[:1]
     name = page.evaluate(f"Atlas.load('study/{dataset}/concepts').then(all => all.find(c => c.best).name)")
     found.append(f"#/concept/{dataset}/{name}")
     if page.evaluate("Atlas.overview.datasets.some(d => d.tables.includes('similarity_summary'))"):
@@ -54,6 +56,6 @@ def test_axe_finds_nothing(chromium: Any, atlas: Path, theme: str) -> None:
     with Opened(chromium, f"file://{atlas}/index.html", theme=theme) as opened:
         said = []
         for address in pages(opened):
-            said += violations(opened.go(address), address)
+            said += violations(opened.go(address), address, theme)
         assert not said, "\n".join(said)
         opened.check()

@@ -51,7 +51,7 @@ def nasty(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     unit = units.loc[units["is_detector"]].iloc[0] if units["is_detector"].any() else units.iloc[0]
     folder = tmp_path_factory.mktemp("nasty")
     copy = renamed(results, folder / "results", str(unit["concept"]), NASTY)
-    build_whole(copy, folder / "atlas", options=DEFAULTS)
+    build_whole(copy, folder / "atlas", options=DEFAULTS | {"figure_width": 0})
     shutil.rmtree(copy)
     return folder / "atlas", {"unit": int(unit["unit"])}
 

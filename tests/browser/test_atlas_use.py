@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from opened import Opened
+from opened import Opened, click_cell
 
 pytestmark = pytest.mark.browser
 
@@ -104,7 +104,7 @@ def test_from_the_heat_map_over_a_pair_to_its_images(opened: Opened) -> None:
     page = opened.go("#/")
     dataset = compared_dataset(page)
     page = opened.go(f"#/compare/{dataset}")
-    page.locator(".heatmap rect.cell").nth(1).click()
+    click_cell(page.locator(".heatmap").first, 0, 1)
     page.wait_for_selector("#pair table")
     page.locator("#pair button.pair").first.click()
     page.wait_for_selector("#match .picture")
@@ -126,6 +126,28 @@ def test_the_heat_map_by_keyboard(opened: Opened) -> None:
     assert "against" in page.locator(".matrix [aria-live]").first.inner_text()
     page.keyboard.press("Enter")
     page.wait_for_selector("#pair table")
+
+
+def test_a_figure_from_its_model(opened: Opened) -> None:
+    page = opened.go("#/")
+    groups = page.evaluate("Atlas.figureList()")
+    group = next((one for one in groups if one["model"] and one["dataset"]), None)
+    if group is None:
+        pytest.skip("no figures were copied into this atlas")
+    page = opened.go(f"#/model/{group['dataset']}/{group['model']}")
+    thumbnail = page.locator(".figures a").first
+    caption = thumbnail.inner_text()
+    thumbnail.click()
+    opened.until("document.querySelector('main').dataset.page === 'figure'")
+    opened.until("document.querySelector('.large-figure img').naturalWidth > 0")
+    assert page.inner_text("h1").lower() in caption.lower()
+    page.get_by_text("next →").click()
+    opened.until("document.querySelector('.steps').textContent.includes('previous')")
+    assert page.locator("#crumbs a", has_text=group["model"]).count() == 1
+    page = opened.go(f"#/method/{group['method']}")
+    folded = page.locator("section.card", has=page.locator("h2", has_text="Figures")).locator("details").first
+    folded.locator("summary").first.click()
+    opened.until("document.querySelectorAll('details[open] .figures img').length > 0")
 
 
 def test_a_layer_by_keyboard(opened: Opened) -> None:

@@ -114,7 +114,7 @@ def test_steps_of_a_layer_queue_once(course: Course) -> None:
     of_layers = [comment for comment in finished if comment.startswith(OF_A_LAYER)]
     others = [comment for comment in finished if not comment.startswith(OF_A_LAYER)]
     assert len(of_layers) == 3
-    assert len(others) == len(set(others)) == 17  # 26 jobs are submitted without groups
+    assert len(others) == len(set(others)) == 18  # 27 jobs are submitted without groups
     assert not [comment for comment in others if "tally" in comment or "dissect_layer" in comment]
 
 

@@ -80,7 +80,7 @@ def inputs(**changes: Any) -> dict[str, Any]:
         "net2vec": NET2VEC,
         "similarity": SIMILARITY,
         "falcon": {"datasets": []},
-        "atlas": {"thumbnail_size": 64, "thumbnails": 3},
+        "atlas": {"thumbnail_size": 64, "thumbnails": 3, "figure_width": 960},
         "dask": {"workers": 1},
         "preflight": {"refuse": True, "disk_gb": None, "mem_gb": None, "cores": None, "max_hours": None},
     }
@@ -302,7 +302,7 @@ def test_time_of_similarity_by_hand() -> None:
 
 
 def test_a_second_data_set_costs_a_comparison_a_model() -> None:
-    """Both data sets' concepts on either's 300 images, their masks on both with 99 shuffles, and two jobs more."""
+    """Both data sets' concepts on either's 300 images, their masks on both with 99 shuffles, and three jobs more."""
     given = inputs()
     two = {
         "datasets": [*given["datasets"], given["datasets"][0] | {"dataset": "e"}],
@@ -311,10 +311,10 @@ def test_a_second_data_set_costs_a_comparison_a_model() -> None:
         "config": {**given["config"], "similarity": {**SIMILARITY, "datasets": None}},
     }
     both, one = by_name(estimate(**inputs(**two)))["similarity"], of_similarity()
-    assert both.jobs == 2 * one.jobs + 2
+    assert both.jobs == 2 * one.jobs + 3
     projected = 2 * 2 * 300 * 10 * (169 * 2e-6 + 2 * 3e-6)
     compared = 2 * 300 * 100 * 2 * 100 * 1.2e-7
-    assert both.seconds == pytest.approx(2 * one.seconds + projected + compared + 10 + 2 * 2)
+    assert both.seconds == pytest.approx(2 * one.seconds + projected + compared + 10 + 3 * 2)
 
 
 def test_what_is_not_dissected_costs_no_null() -> None:
@@ -354,8 +354,12 @@ def test_a_layer_that_is_not_stored_needs_masks_and_passes() -> None:
 
 def test_the_atlas_costs_pages_of_every_data_set_and_model_and_the_joins() -> None:
     atlas = by_name(estimate(**inputs()))["atlas"]
-    assert atlas.jobs == 3
+    assert atlas.jobs == 4
     again = by_name(estimate(**inputs(n_images={"d": 2000})))["atlas"]
     assert again.seconds > atlas.seconds
     assert again.disk_mb - atlas.disk_mb == pytest.approx(1000 * costs_atlas.PICTURE_MB)
+    bare = {**inputs()["config"], "atlas": {"thumbnail_size": 64, "thumbnails": 3, "figure_width": 0}}
+    without = by_name(estimate(**inputs(config=bare)))["atlas"]
+    assert without.jobs == 3
+    assert atlas.disk_mb - without.disk_mb == pytest.approx(costs_atlas.LAYER_FIGURES * costs_atlas.FIGURE_MB)
     assert "atlas" not in by_name(estimate(**inputs(pairs=[])))

@@ -31,13 +31,15 @@ def test_a_finished_study_has_its_atlas_and_nothing_to_do(finished: Workspace) -
     assert overview.startswith('Atlas.put("study/overview",{')
     assert (home / "models/scenes/plain/conv5/sheet-0.webp").is_file()
     assert len(list((home / "datasets/scenes/pictures").rglob("*.jpg"))) == 24
+    drawn = {path.stem for path in (finished.results() / "figures").rglob("*.png")}
+    assert drawn == {path.stem for path in (home / "figures").rglob("*.webp")}
     assert finished.planned(atlas=True) == {}
 
 
 def test_a_new_model_builds_its_pages_and_the_joins(tiny: Workspace) -> None:
     tiny.add_row("models", "second_random", "demo", "plain", "random", "1", "64", "plain", "floor")
     tiny.add_row("layers", "second_random", "conv5", "conv5")
-    assert built(tiny) == {"build_atlas_model": 1, "build_atlas": 1}
+    assert built(tiny) == {"build_atlas_model": 1, "build_atlas": 1, "build_atlas_figures": 1}
 
 
 def test_linking_builds_the_pages_of_its_model_and_the_joins(tiny: Workspace) -> None:
@@ -47,7 +49,7 @@ def test_linking_builds_the_pages_of_its_model_and_the_joins(tiny: Workspace) ->
     config["linking"] = {"generators": ["stripes"], "models": ["plain"], "tuning": {"n_seeds": 0}}
     tiny.config.write_text(yaml.safe_dump(config, sort_keys=False))
     tiny.sheet("generators").write_text("generator\tsource\tarchitecture\nstripes\tuser\tmine.py:stripes\n")
-    assert built(tiny) == {"build_atlas_model": 1, "build_atlas": 1}
+    assert built(tiny) == {"build_atlas_model": 1, "build_atlas": 1, "build_atlas_figures": 1}
 
 
 @pytest.mark.parametrize(

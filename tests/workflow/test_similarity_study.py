@@ -101,7 +101,7 @@ def test_distances_of_net2vec_take_part_where_both_are_on(fresh: Workspace) -> N
 
 
 def test_two_data_sets_are_compared_with_each_other(fresh: Workspace) -> None:
-    """A comparison a model and its figures; with one data set there is none."""
+    """A comparison a model, its figures and pages; with one data set there is none."""
     fresh.add_row("datasets", "others", "demo", "squash", "64", "32", "30", "1")
     one = configure(fresh, SECTION).planned("similarity", "figures")
     assert not {"compare_datasets", "plot_compared_datasets"} & set(one)
@@ -110,7 +110,8 @@ def test_two_data_sets_are_compared_with_each_other(fresh: Workspace) -> None:
     assert two["discover_concepts"] == 6
     fresh.add_row("models", "second_random", "demo", "plain", "random", "1", "64", "plain", "floor")
     fresh.add_row("layers", "second_random", "conv5", "conv5")
-    assert fresh.planned("similarity", "figures")["compare_datasets"] == 3
+    three = fresh.planned(atlas=True)
+    assert three["compare_datasets"] == three["build_atlas_across"] == 3
 
 
 # What it makes ----------------------------------------------------------------------------------------------------

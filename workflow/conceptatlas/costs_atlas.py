@@ -16,6 +16,12 @@ PICTURE_MB = 0.007
 """Megabytes of a picture."""
 UNIT_MB = 0.005
 """Megabytes of a unit: its thumbnails, masks and rows of tables."""
+LAYER_FIGURES = 21
+"""Figures a layer, all methods together (the demo: 274 of 13 layers)."""
+FIGURE_S = 0.05
+"""Seconds to copy a figure (960 px, WebP), on the demo's."""
+FIGURE_MB = 0.05
+"""Megabytes of the copy."""
 
 
 def dataset_s(n_images: float) -> float:

@@ -85,6 +85,6 @@ def similarity_stage(
             _, height, width = shapes[model, layer]
             of_sets = {dataset: n_images[dataset] for dataset in sets}
             seconds += similarity.across_s(of_sets, height * width, sizes, section) + SECONDS["compared_figure_layer"]
-    jobs += 2 * crossed
+    jobs += 3 * crossed  # comparison, figures, pages
     images = sum(n_images[dataset] for dataset, _ in asked)
     return [Stage("similarity", jobs, images, seconds + jobs * SECONDS["start_job"], mem_mb, disk_mb)]

@@ -7,6 +7,7 @@ that name them as inputs and the builder that reads them agree by construction.
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import Any
 
 from conceptatlas.study_falcon import explaining_pairs
@@ -82,6 +83,7 @@ class AtlasPlan:
             folder = f"open_vocabulary/{place}/{encoder}/{vocabulary}"
             files[f"wording:{encoder}~{vocabulary}"] = f"{folder}/labels.parquet"
             files[f"wordings:{encoder}~{vocabulary}"] = f"{folder}/masks.parquet"
+            files[f"wording_summary:{encoder}~{vocabulary}"] = f"{folder}/summary.parquet"
         for encoder, vocabulary in self._explaining if key in asked["falcon"] else []:
             folder, which = f"falcon/{place}/{encoder}", f"{encoder}~{vocabulary}"
             files |= {"members": f"falcon/{place}/members.parquet", f"crops:{encoder}": f"{folder}/crops.parquet"}
@@ -151,6 +153,27 @@ class AtlasPlan:
             names |= {"cycle": "cycle.parquet", "shown": "shown.h5"}
         return {f"{name}:{generator}": f"{folder}/{file}" for name, file in names.items()}
 
+    def across(self, model: str) -> dict[str, Any]:
+        """What the pages of a model's concepts on several data sets are made from: a param of its rule. `sets` are its
+        pairs of data sets in the order of the sheet, each with the layers compared."""
+        stem = f"similarity/across/{model}"
+        by_layer: dict[str, list[str]] = {}
+        for dataset, layer in self.study.crossed(model):
+            by_layer.setdefault(layer, []).append(dataset)
+        sets: dict[tuple[str, str], list[str]] = {}
+        for layer, datasets in by_layer.items():
+            for pair in itertools.combinations(datasets, 2):
+                sets.setdefault(pair, []).append(layer)
+        return {
+            "model": model,
+            "sets": [[*pair, layers] for pair, layers in sets.items()],
+            "files": {
+                "across": f"{stem}.parquet",
+                "across_concepts": f"{stem}_concepts.parquet",
+                "across_matrices": f"{stem}_matrices.h5",
+            },
+        }
+
     @functools.cache  # noqa: B019  one plan a process
     def model(self, dataset: str, model: str) -> dict[str, Any]:
         """What the pages of a model are made from, as plain values: a param of its rule."""
@@ -181,6 +204,10 @@ class AtlasPlan:
             joined[dataset]["net2vec_summary"] = f"net2vec/{dataset}/summary.parquet"
         for dataset in study.compared_datasets():
             joined[dataset]["similarity_summary"] = f"similarity/{dataset}/summary.parquet"
+        for dataset in dict.fromkeys(dataset for dataset, *_ in study.explained()):
+            for encoder, vocabulary in self._explaining:
+                path = f"falcon/{dataset}/models/{encoder}/{vocabulary}/summary.parquet"
+                joined[dataset][f"falcon_summary@{encoder}~{vocabulary}"] = path
         return joined
 
     def whole(self) -> dict[str, Any]:
@@ -189,6 +216,7 @@ class AtlasPlan:
         return {
             "study": study.name,
             "requirements": "requirements.parquet" if study.config.get("requirements", {}).get("list") else "",
+            "figures": study.config.get("atlas", {}).get("figure_width", 0) > 0,
             "config": {name: study.config[name] for name in SECTIONS},
             "datasets": [
                 {"dataset": dataset, "embed_images": study.datasets[dataset]["embed_images"] == "yes", "files": files}
@@ -196,12 +224,15 @@ class AtlasPlan:
             ],
             "models": [{key: study.models[name][key] for key in MODEL_COLUMNS} for name in study.models],
             "pairs": [self.model(dataset, model) for dataset, model in self.pairs],
+            "across": [self.across(model) for model in self.study.crossed_models()],
         }
 
     def joins(self) -> list[str]:
         """Paths of what the joins read besides the models' and data sets' own folders; each once."""
         tables = [path for pair in self.pairs for path in atlas_inputs(self.model(*pair))["tables"]]
         joined = [path for files in self.joined_files().values() for path in files.values()]
+        crossed = [self.across(model)["files"] for model in self.study.crossed_models()]
+        joined += [path for files in crossed for path in files.values() if path.endswith(".parquet")]
         about = [f"datasets/{dataset}/{name}" for dataset in self.datasets for name in DATASET_FILES]
         return list(dict.fromkeys([*about, *tables, *joined]))
 

@@ -3,6 +3,8 @@ PURPOSE  The atlas: an offline, linked explorer of everything the study found; w
 INPUTS   tables and small arrays of all analyses; frames and maps for the pictures.
 OUTPUTS  <results>/atlas/datasets/{dataset}/         pictures, and which labels each image holds
          <results>/atlas/models/{dataset}/{model}/   tables, masks and thumbnails of all units, comparisons
+         <results>/atlas/across/{model}/             the same layers on several data sets
+         <results>/atlas/figures/                    small copies of all figures, updated
          <results>/requirements.parquet              what was required, measured, and whether it holds
          <results>/atlas/index.html, atlas/study/    the page, and what its pages over all models load
 """
@@ -62,11 +64,59 @@ rule build_atlas_model:
     params:
         code=code_of("build_atlas_model"),
         plan=lambda wildcards: ATLAS.model(wildcards.dataset, wildcards.model),
-        options=pick(study.config["atlas"], but=("picture_size",)),
+        options=pick(study.config["atlas"], but=("picture_size", "figure_width")),
         geometry=study.config["geometry"],
         embed_images=may_embed,
     script:
         "../scripts/build_atlas_model.py"
+
+
+rule build_atlas_across:
+    input:
+        table=f"{ACROSS}.parquet",
+        concept_pairs=f"{ACROSS}_concepts.parquet",
+        matrices=f"{ACROSS}_matrices.h5",
+    output:
+        folder=directory("<results>/atlas/across/{model}"),
+    log:
+        "<logs>/build_atlas_across/{model}.log",
+    benchmark:
+        "<benchmarks>/build_atlas_across/{model}.tsv"
+    retries: RETRIES
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(1000),
+        runtime=grow(10),
+    params:
+        code=code_of("build_atlas_across"),
+        plan=lambda wildcards: ATLAS.across(wildcards.model),
+    script:
+        "../scripts/build_atlas_across.py"
+
+
+rule build_atlas_figures:
+    input:
+        figures=every_figure,
+    output:
+        folder=updated(directory("<results>/atlas/figures")),
+    log:
+        "<logs>/build_atlas_figures.log",
+    benchmark:
+        "<benchmarks>/build_atlas_figures.tsv"
+    retries: RETRIES
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(1000),
+        runtime=grow(30),
+    params:
+        code=code_of("build_atlas_figures"),
+        options=pick(study.config["atlas"], ("figure_width", "quality")),
+    script:
+        "../scripts/build_atlas_figures.py"
 
 
 rule check_requirements:

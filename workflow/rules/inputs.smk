@@ -544,11 +544,34 @@ def atlas_model_inputs(kind):
 
 def atlas_pages(wildcards):
     models = [f"<results>/atlas/models/{dataset}/{model}" for dataset, model in ATLAS.pairs]
+    models += [f"<results>/atlas/across/{model}" for model in study.crossed_models()]
     return models + [f"<results>/atlas/datasets/{dataset}" for dataset in ATLAS.datasets]
 
 
 def atlas_tables(wildcards):
     return results_of(ATLAS.joins())
+
+
+def every_figure(wildcards):
+    """Folders of figures, and single ones, of all methods."""
+    drawn = (
+        dataset_figures,
+        dissection_figures,
+        robustness_figures,
+        axes_figures,
+        principal_figures,
+        net2vec_figures,
+        similarity_figures,
+        falcon_figures,
+        linking_figures,
+        tuning_figures,
+        open_vocabulary_figures,
+    )
+    return [path for figures in drawn for path in figures(wildcards)]
+
+
+def atlas_figures(wildcards):
+    return ["<results>/atlas/figures"] if study.config["atlas"]["figure_width"] else []
 
 
 def atlas_assets(wildcards):

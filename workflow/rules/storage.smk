@@ -27,6 +27,13 @@ def storage_of_study():
     return {"prefix": chosen.default_storage_prefix, **about}
 
 
+def updated(output):
+    """An output that a job finds as the last one left it. In a bucket it is made anew: Snakemake would look for the last
+    one on the disk."""
+    chosen = workflow.storage_settings
+    return update(output) if chosen is None or chosen.default_storage_provider is None else output
+
+
 def named_outside(wildcards):
     """Files that a row names, as the sheet writes them."""
     if wildcards.sheet == "models":

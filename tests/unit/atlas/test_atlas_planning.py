@@ -69,6 +69,17 @@ def test_a_new_model_changes_no_plan_but_its_own(tmp_path: Path) -> None:
     assert after.model("scenes", "a") == before
 
 
+def test_layers_on_several_data_sets(tmp_path: Path) -> None:
+    both = {"similarity": {"datasets": ["scenes", "unused"], "models": ["a"]}}
+    plan = AtlasPlan(study(tmp_path, **both))
+    (crossed,) = plan.whole()["across"]
+    assert crossed["sets"] == [["scenes", "unused", ["conv5"]]]
+    tables = {f"similarity/across/a{ending}.parquet" for ending in ("", "_concepts")}
+    assert tables == {path for path in plan.joins() if "/across/" in path}
+    assert not any("/across/" in path for pair in plan.pairs for path in atlas_inputs(plan.model(*pair))["tables"])
+    assert AtlasPlan(study(tmp_path)).whole()["across"] == []
+
+
 def required(folder: Path, **requirement: Any) -> Study:
     return study(folder, requirements={"list": [{"name": "r", "at_least": 1, **requirement}]})
 

@@ -75,7 +75,7 @@ METHODS: tuple[dict[str, Any], ...] = (
         "formula": "",
         "source": "Oikarinen, Weng: CLIP-Dissect. ICLR 2023.",
         "options": ["open_vocabulary"],
-        "tables": ["wording", "wordings"],
+        "tables": ["wording", "wordings", "wording_summary"],
     },
     {
         "id": "falcon",
@@ -88,7 +88,7 @@ METHODS: tuple[dict[str, Any], ...] = (
         "formula": "",
         "source": "Kalibhat, Bhardwaj, Bruss, Firooz, Sanjabi, Feizi: FALCON. ICML 2023.",
         "options": ["falcon"],
-        "tables": ["explained", "spoken"],
+        "tables": ["explained", "spoken", "falcon_summary"],
     },
     {
         "id": "net2vec",
@@ -115,11 +115,13 @@ METHODS: tuple[dict[str, Any], ...] = (
             "SFSS correlates, over images, how near two layers see given concepts. CKA, RSA, Procrustes and linear "
             "regression are the measures both must be judged against.",
             "Floor: the same architecture with random weights. Ceiling: the same network trained from another seed.",
+            "Concepts that a layer has on two data sets are matched by the cosine of their components; by chance units "
+            "of like strength trade places. Ceiling there: stability of concepts under other images of one data set.",
         ],
         "formula": "UCS_ij = mean over images of IoU(M_i, M_j)",
         "source": "Mikriukov, Schwalbe, Hellert, Bade: Revealing Similar Semantics Inside CNNs. AIMLAI 2023.",
         "options": ["similarity"],
-        "tables": ["similarity", "discovered", "similarity_summary", "profiles"],
+        "tables": ["similarity", "discovered", "similarity_summary", "profiles", "across", "across_concepts"],
     },
     {
         "id": "linking",

@@ -28,7 +28,7 @@ STATES = ("live", "dead", "sparse", "saturated", "too_few")
 TABLES: dict[str, tuple[str, ...]] = {
     "units": ("top_images", "top_values"),
     **dict.fromkeys(("summary", "robustness_summary", "discovered", "profiles"), ()),
-    **dict.fromkeys(("segmentation", "classification", "neighbours"), ()),
+    **dict.fromkeys(("segmentation", "classification", "neighbours", "wording_summary"), ()),
 }
 """Tables of a layer that its own page or another page loads -> columns left out."""
 

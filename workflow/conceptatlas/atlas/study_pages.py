@@ -28,10 +28,10 @@ from conceptatlas.tables import read_definitions
 logger = logging.getLogger(__name__)
 
 SCRIPTS = (
-    "core", "data", "element", "number", "charts", "heatmap", "picture", "grid",
-    "views/study", "views/dataset", "views/model", "views/layer", "views/unit", "views/concept", "views/compare",
-    "views/group", "views/image", "views/linked", "views/method", "views/record", "views/table", "views/search",
-    "views/requirements",
+    "core", "data", "element", "number", "charts", "heatmap", "picture", "grid", "figures",
+    "views/findings", "views/study", "views/dataset", "views/model", "views/layer", "views/unit", "views/concept",
+    "views/compare", "views/across", "views/group", "views/image", "views/linked", "views/method",
+    "views/figure", "views/record", "views/table", "views/search", "views/requirements",
 )  # fmt: skip
 """Files of ``assets/`` in the order in which the page loads them; sections follow, ``start`` is last."""
 HEAVY = ("labels", "iou", "words", "said", "groups", "tops", "values")
@@ -81,6 +81,8 @@ def build_study(home: str | Path, *, root: str | Path, plan: dict[str, Any]) -> 
             for pair in plan["pairs"]
             for generator in generators_of(pair)
         ],
+        "figures": plan["figures"],
+        "across": [{"model": crossed["model"], "sets": crossed["sets"]} for crossed in plan["across"]],
         "layers": [
             {"dataset": model["dataset"], "model": model["model"]}
             | {key: value for key, value in layer.items() if key not in HEAVY}
@@ -118,10 +120,13 @@ def _definitions(root: Path, plan: dict[str, Any]) -> dict[str, Any]:
         for named in (pair["files"], *(layer["files"] for layer in pair["layers"])):
             for name, path in named.items():
                 files.setdefault(name.partition(":")[0], path)
+    for crossed in plan["across"]:
+        for name, path in crossed["files"].items():
+            files.setdefault(name, path)
     for dataset in plan["datasets"]:
         files.setdefault("concepts", f"datasets/{dataset['dataset']}/concepts.parquet")
         for name, path in dataset["files"].items():
-            files.setdefault(name, path)
+            files.setdefault(name.partition("@")[0], path)
     return {
         name: {column.name: [column.definition, column.unit] for column in read_definitions(root / path)}
         for name, path in files.items()

@@ -21,6 +21,7 @@ def study_warnings(
             *_quarantined(abouts),
             *_units(facts),
             *_pairs(root, plan),
+            *_across(root, plan),
             *_concepts(root, plan),
             *_failed(root),
         )
@@ -57,6 +58,16 @@ def _pairs(root: Path, plan: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
             measures = ", ".join(dict.fromkeys(rows["measure"]))
             text = f"{pair['model']}: {len(rows)} of {len(table)} comparisons are undefined ({measures}): {reason}"
             yield "undefined pairs", text, f"#/compare/{pair['dataset']}"
+
+
+def _across(root: Path, plan: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
+    for crossed in plan["across"]:
+        table = read_table(root / crossed["files"]["across"], columns=["dataset_a", "dataset_b", "value", "reason"])
+        undefined = table[table["value"].isna()]
+        for (a, b, reason), rows in undefined.groupby(["dataset_a", "dataset_b", "reason"], sort=True):
+            n = int(((table["dataset_a"] == a) & (table["dataset_b"] == b)).sum())
+            text = f"{crossed['model']}: {len(rows)} of {n} comparisons of {a} with {b} are undefined: {reason}"
+            yield "undefined pairs", text, f"#/across/{a}/{b}"
 
 
 def _concepts(root: Path, plan: dict[str, Any]) -> Iterable[tuple[str, str, str]]:

@@ -12,7 +12,9 @@ from typing import Any
 
 import yaml
 
+from conceptatlas.atlas.across_pages import build_across
 from conceptatlas.atlas.dataset_pages import build_dataset
+from conceptatlas.atlas.figure_pages import copy_figures, figures_in
 from conceptatlas.atlas.model_pages import build_model
 from conceptatlas.atlas.study_pages import build_study
 from conceptatlas.study_atlas import AtlasPlan
@@ -75,7 +77,13 @@ def build_whole(root: str | Path, home: str | Path, *, options: dict[str, Any]) 
             embed_images=shown[pair["dataset"]],
         )
         logger.info("model %s on %s is done", pair["model"], pair["dataset"])
-    build_study(home, root=root, plan=plan)
+    for crossed in plan["across"]:
+        build_across(home / "across" / crossed["model"], root=root, plan=crossed)
+    width = int(options["figure_width"])
+    if width:
+        figures = figures_in(root)
+        copy_figures(home / "figures", root=root, figures=figures, width=width, quality=int(options["quality"]))
+    build_study(home, root=root, plan=plan | {"figures": width > 0})
     logger.info("open %s", home / "index.html")
 
 
@@ -83,7 +91,8 @@ def _shards(root: Path, dataset: str, kind: str) -> list[str]:
     return sorted(str(path) for path in (root / "datasets" / dataset / kind).glob("*.h5"))
 
 
-DEFAULTS = {"picture_size": 160, "top_images": 10, "thumbnails": 3, "thumbnail_size": 64, "quality": 80}
+DEFAULTS = {"picture_size": 160, "top_images": 10, "thumbnails": 3, "thumbnail_size": 64, "quality": 80,
+            "figure_width": 960}  # fmt: skip
 """Of the config section `atlas`, for results that were made before it existed."""
 
 

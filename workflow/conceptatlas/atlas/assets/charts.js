@@ -24,10 +24,11 @@ function linkTo(href, ...children) {
   return link;
 }
 
-/* rows: {text, href, value, low, high, chance, category, tip}. A dot a row, its interval, and chance as a small mark. */
+/* rows: {text, href, value, low, high, chance, ceiling, category, tip}. A dot a row, its interval, chance as a small mark,
+   what could be reached as a bar (`marks.ceiling` names it otherwise). */
 Atlas.dots = function (title, rows, { unit = "", from = 0, to = null, width = 640, labels = 190, threshold = null } = {}) {
   const line = 22, top = 8, bottom = 40, height = top + rows.length * line + bottom, right = 24;
-  const largest = Math.max(...rows.flatMap((r) => [r.value, r.high, r.chance, threshold]).filter((v) => v != null), from + 1e-9);
+  const largest = Math.max(...rows.flatMap((r) => [r.value, r.high, r.chance, r.ceiling, threshold]).filter((v) => v != null), from + 1e-9);
   const smallest = Math.min(from, ...rows.flatMap((r) => [r.value, r.low, r.chance]).filter((v) => v != null));
   const ticks = Atlas.ticks(smallest, to ?? largest);
   const end = Math.max(to ?? largest, ticks[ticks.length - 1]);
@@ -39,8 +40,9 @@ Atlas.dots = function (title, rows, { unit = "", from = 0, to = null, width = 64
     const mark = row.value == null ? [h("text", { class: "tick", x: x(smallest) + 6, y: y + 4 }, row.why || "undefined")] : [
       row.low != null && row.high != null ? h("line", { class: "interval", x1: x(row.low), x2: x(row.high), y1: y, y2: y }) : null,
       row.chance != null ? h("line", { class: "chance", x1: x(row.chance), x2: x(row.chance), y1: y - 6, y2: y + 6 }) : null,
+      row.ceiling != null ? h("line", { class: "ceiling", x1: x(row.ceiling), x2: x(row.ceiling), y1: y - 8, y2: y + 8 }) : null,
       h("circle", { class: "dot", cx: x(row.value), cy: y, r: 4.5, data: { category: row.category || "" } })];
-    const tip = row.value == null ? "" : `${row.text}: ${Atlas.format(row.value)}${row.low != null ? `, interval ${Atlas.format(row.low)} to ${Atlas.format(row.high)}` : ""}${row.chance != null ? `; by chance ${Atlas.format(row.chance)}` : ""}`;
+    const tip = row.value == null ? "" : `${row.text}: ${Atlas.format(row.value)}${row.low != null ? `, interval ${Atlas.format(row.low)} to ${Atlas.format(row.high)}` : ""}${row.chance != null ? `; by chance ${Atlas.format(row.chance)}` : ""}${row.ceiling != null ? `; ${row.marks ? row.marks.ceiling : "ceiling"} ${Atlas.format(row.ceiling)}` : ""}`;
     parts.push(linkTo(row.href, h("text", { class: "name", x: labels - 10, y: y + 4, "text-anchor": "end" }, Atlas.short(row.text, 28)),
       mark.filter(Boolean), h("rect", { class: "hit", x: 0, y: y - line / 2, width, height: line, data: { tip } })));
   });

@@ -45,7 +45,7 @@ Atlas.show = async function () {
   main.dataset.page = name;
   Atlas.crumbs(page.crumbs || [], page.title);
   for (const link of document.querySelectorAll("#nav a")) {
-    if (link.dataset.page === name) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
+    if (link.dataset.page === name && (name !== "dataset" || link.textContent === args[0])) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
   }
   if (page.after) page.after();
   window.scrollTo(0, 0);
@@ -73,10 +73,10 @@ Atlas.crumbs = function (crumbs, title) {
 Atlas.bar = function () {
   const datasets = Atlas.overview.datasets;
   const links = [["study", "Study", "#/"]];
-  for (const { dataset, tables } of datasets) {
-    const more = datasets.length > 1 ? ` (${dataset})` : "";
-    links.push(["concepts", "Concepts" + more, Atlas.to("concepts", dataset)]);
-    if (tables.includes("similarity_summary")) links.push(["compare", "Comparison" + more, Atlas.to("compare", dataset)]);
+  if (datasets.length > 1) for (const { dataset } of datasets) links.push(["dataset", dataset, Atlas.to("dataset", dataset)]); // one a data set, or the bar is full
+  else for (const { dataset, tables } of datasets) {
+    links.push(["concepts", "Concepts", Atlas.to("concepts", dataset)]);
+    if (tables.includes("similarity_summary")) links.push(["compare", "Comparison", Atlas.to("compare", dataset)]);
   }
   if (Atlas.overview.requirements) links.push(["requirements", "Requirements", "#/requirements"]);
   links.push(["methods", "Methods", "#/methods"], ["record", "Run record", "#/record"]);

@@ -48,6 +48,11 @@ class Table {
     if ("constant" in column) return column.constant;
     return column.codes ? column.words[column.codes[row]] : column.values[row];
   }
+  /* The values of a column as a function of the row, for loops over many. */
+  reader(name) {
+    const { constant, codes, words, values } = this.byName.get(name) || { constant: null };
+    return codes ? (row) => words[codes[row]] : values ? (row) => values[row] : () => constant;
+  }
   rows(condition) {
     const found = [];
     for (let row = 0; row < this.n; row++) if (condition(row)) found.push(row);

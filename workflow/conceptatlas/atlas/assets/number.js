@@ -24,6 +24,11 @@ Atlas.number = function (value, at, { percent, digits, interval = false, text } 
   }, shown, interval && between ? h("small", {}, ` [${range.replace(" to ", ", ")}]`) : null);
 };
 
+/* A number that no table of the atlas holds: it says what it is. */
+Atlas.said = function (value, definition, options) {
+  return h("span", { class: "number", tabindex: "0", data: { tip: definition } }, Atlas.format(value, options));
+};
+
 /* The same from a loaded table; low and high are names of columns. */
 Atlas.cell = function (table, row, column, { low, high, chance, ...options } = {}) {
   return Atlas.number(table.value(row, column), {
@@ -52,7 +57,7 @@ Atlas.tips = function () {
   const hide = () => { tip.hidden = true; if (shown) shown.removeAttribute("aria-describedby"); shown = null; };
   const show = (element) => {
     shown = element;
-    const parts = element.classList.contains("number") ? Atlas.explain(element) : [h("p", {}, element.dataset.tip)];
+    const parts = element.dataset.column ? Atlas.explain(element) : [h("p", {}, element.dataset.tip)];
     tip.replaceChildren(...parts.filter(Boolean));
     tip.hidden = false;
     element.setAttribute("aria-describedby", "tip");
@@ -62,7 +67,9 @@ Atlas.tips = function () {
     tip.style.left = `${left}px`;
     tip.style.top = `${below ? box.bottom + 8 : Math.max(8, box.top - tip.offsetHeight - 8)}px`;
   };
+  Atlas.tip = (element) => { if (element) show(element); else if (shown) hide(); }; // for parts of a drawing that are no elements
   const over = (event) => {
+    if (event.target.closest && event.target.closest(".heatmap")) return; // has tips of its own
     const element = event.target.closest && event.target.closest(".number, [data-tip]");
     if (element && element !== shown) show(element); else if (!element && shown) hide();
   };

@@ -7,20 +7,32 @@ const MEASURES = {
   cka: "CKA, unbiased", rsa: "RSA", procrustes: "Procrustes", regression_ab: "linear regression, a from b", regression_ba: "linear regression, b from a",
 };
 
-/* All comparisons of a data set: what is at a pair of places for a measure and threshold. */
+/* All comparisons of a data set: what is at a pair of places for a measure and threshold. The table of a model holds its
+   pairs with itself and all earlier models, so the later of the two places says which table; rows count from 1, 0 is none. */
 async function comparisons(dataset) {
   const places = Atlas.overview.layers.filter((l) => l.dataset === dataset && l.results.includes("discovered"));
   const models = [...new Set(places.map((l) => l.model))];
   const tables = await Promise.all(models.map((model) => Atlas.table(`models/${dataset}/${model}/similarity`)));
-  const at = new Map(), kinds = new Map();
-  for (const t of tables) for (let row = 0; row < t.n; row++) {
-    const kind = `${t.value(row, "measure")}@${t.value(row, "threshold") ?? ""}`;
-    kinds.set(kind, true);
-    const [a, b] = ["a", "b"].map((side) => `${t.value(row, "model_" + side)}/${t.value(row, "layer_" + side)}`);
-    at.set(`${kind} ${a} ${b}`, [t, row]);
-    if (!at.has(`${kind} ${b} ${a}`)) at.set(`${kind} ${b} ${a}`, [t, row]);
+  const of = new Map(models.map((model) => [model, new Map()]));
+  places.forEach((l, i) => of.get(l.model).set(l.layer, i));
+  const grids = new Map(), kinds = new Map(), n = places.length;
+  const gridOf = (measure, threshold) => { // of a hundred thousand rows: no text is made where the grid is known
+    if (!kinds.has(measure)) kinds.set(measure, new Map());
+    const own = kinds.get(measure);
+    if (!own.has(threshold)) { own.set(threshold, new Int32Array(n * n)); grids.set(`${measure}@${threshold ?? ""}`, own.get(threshold)); }
+    return own.get(threshold);
+  };
+  for (const t of tables) {
+    const [measure, threshold, modelA, layerA, modelB, layerB] = ["measure", "threshold", "model_a", "layer_a", "model_b", "layer_b"].map((name) => t.reader(name));
+    for (let row = 0; row < t.n; row++) {
+      const grid = gridOf(measure(row), threshold(row)), i = of.get(modelA(row)).get(layerA(row)), j = of.get(modelB(row)).get(layerB(row));
+      grid[i * n + j] = row + 1;
+      if (!grid[j * n + i]) grid[j * n + i] = row + 1;
+    }
   }
-  return { places, kinds: [...kinds.keys()], find: (kind, a, b) => at.get(`${kind} ${a.model}/${a.layer} ${b.model}/${b.layer}`) || null };
+  const byPlace = places.map((l) => models.indexOf(l.model));
+  const at = (kind, i, j) => { const row = grids.get(kind)?.[i * n + j]; return row ? [tables[Math.max(byPlace[i], byPlace[j])], row - 1] : null; };
+  return { places, kinds: [...grids.keys()], at, find: (kind, a, b) => at(kind, places.indexOf(a), places.indexOf(b)) };
 }
 
 Atlas.view("compare", async function ([dataset], query) {
@@ -34,7 +46,7 @@ Atlas.view("compare", async function ([dataset], query) {
   const matrix = h("div", {}), panel = h("div", { id: "pair", tabindex: "-1" }), facts = h("div", {});
   const draw = async () => {
     const kind = state.measure;
-    const cell = (i, j) => all.find(kind, all.places[i], all.places[j]);
+    const cell = (i, j) => all.at(kind, i, j);
     const value = (i, j) => { const found = cell(i, j); return found ? found[0].value(found[1], "value") : null; };
     const describe = (i, j) => {
       const found = cell(i, j);
@@ -52,13 +64,14 @@ Atlas.view("compare", async function ([dataset], query) {
     panel.replaceChildren(...(await pairPanel(dataset, all, state)));
     if (focus) { panel.focus({ preventScroll: true }); panel.scrollIntoView({ block: "start" }); }
   };
-  choose.addEventListener("input", () => { state.measure = choose.value; draw(); });
+  choose.addEventListener("input", () => { state.measure = choose.value; draw(); if (state.pair) openPair(false); });
   await draw();
   if (state.pair) await openPair(false);
   return {
     title: `Comparison on ${dataset}`, crumbs: [[dataset, Atlas.to("dataset", dataset)]],
     body: [h("h1", {}, `Comparison of layers on ${dataset}`), h("form", { class: "controls", "aria-label": "Measure", on: { submit: (event) => event.preventDefault() } }, h("label", {}, h("span", {}, "Measure"), choose)),
-      Atlas.card("Layers against layers", matrix, h("p", { class: "note" }, "A cell opens the concepts that two layers share. ", h("a", { href: Atlas.to("method", "similarity") }, "How this is measured"))), panel, facts, await onlyInOne(dataset, state.only)],
+      Atlas.card("Layers against layers", matrix, h("p", { class: "note" }, "A cell opens the concepts that two layers share. ", h("a", { href: Atlas.to("method", "similarity") }, "How this is measured"), Atlas.acrossLinks({ dataset }).map((link, i) => [i ? ", " : ". The same layers on other images: ", link]))), panel, facts, await onlyInOne(dataset, state.only),
+      await Atlas.figures((group) => group.method === "similarity" && group.dataset === dataset && !group.model)],
   };
 });
 
@@ -77,17 +90,22 @@ async function pairPanel(dataset, all, state) {
   const [a, b] = ordered(all, state.pair);
   const file = await Atlas.load(`models/${dataset}/${b.model}/pairs-${a.model}`);
   const found = file.pairs[`${a.layer}~${b.layer}`] || (a.model === b.model && file.pairs[`${b.layer}~${a.layer}`]);
-  const title = `${a.model} ${a.layer} and ${b.model} ${b.layer}`;
   const close = h("button", { type: "button", on: { click: () => { state.pair = ""; state.match = ""; Atlas.remember(state); panelOf().replaceChildren(); } } }, "Close");
-  const numbers = h("ul", { class: "plain inline" }, all.kinds.map((kind) => [kind, all.find(kind, a, b)]).filter(([, f]) => f).map(([kind, [t, r]]) => h("li", {}, `${kind.replace("@", " ").trim()} `,
-    t.value(r, "value") == null ? h("span", { class: "quiet" }, "undefined") : Atlas.cell(t, r, "value", { low: "low", high: "high", chance: "null_high", interval: true }))));
-  if (!found) return [Atlas.card(title, numbers, h("p", {}, "No concepts of these layers were matched."), close)];
+  const layer = (place) => h("a", { href: Atlas.to("layer", dataset, place.model, place.layer) }, `${place.model} ${place.layer}`);
+  const head = h("div", { class: "head" }, h("h2", {}, layer(a), " and ", layer(b)), close);
+  const known = all.kinds.map((kind) => [kind, all.find(kind, a, b)]).filter(([, f]) => f), first = known.filter(([kind]) => kind === state.measure);
+  const table = (caption, rows) => Atlas.rows(caption, ["Measure", "Masks at", "Value [interval]", "By chance", "p"], rows.map(([kind, [t, r]]) => {
+    const [measure, threshold] = kind.split("@");
+    return [MEASURES[measure] || measure, threshold || "–", t.value(r, "value") == null ? h("span", { data: { tip: t.value(r, "reason") || "undefined" }, tabindex: "0" }, "undefined") : Atlas.cell(t, r, "value", { low: "low", high: "high", chance: "null_high", interval: true }), Atlas.cell(t, r, "null_high"), Atlas.cell(t, r, "p")];
+  }), { right: [1, 2, 3, 4] });
+  const numbers = h("div", {}, first.length ? table("The measure chosen above", first) : null, h("details", {}, h("summary", {}, `All ${known.length} measures`), table("Every measure of these two layers", known)));
+  if (!found) return [Atlas.card(null, head, numbers, h("p", {}, "No concepts of these layers were matched."))];
   const { shape: [thresholds, rows, columns], matched } = found;
   const pictures = h("div", { id: "match", tabindex: "-1" });
   const open = async (i, j, threshold, focus) => {
     state.match = `${i}~${j}~${threshold}`;
     Atlas.remember(state);
-    pictures.replaceChildren(...(await pairPictures(a, b, i, j, threshold)));
+    pictures.replaceChildren(...(await Atlas.conceptPictures([a, b], [i, j], threshold)));
     if (focus) pictures.focus({ preventScroll: false });
   };
   const level = h("select", {}, file.thresholds.map((value, k) => h("option", { value: k }, `masks at ${value}`)));
@@ -108,21 +126,23 @@ async function pairPanel(dataset, all, state) {
   level.addEventListener("input", draw);
   draw();
   if (state.match) { const [i, j, k] = state.match.split("~").map(Number); await open(i, j, k, false); }
-  return [Atlas.card(title, close, numbers, thresholds > 1 ? h("label", {}, h("span", {}, "Masks "), level) : null, host, pictures)];
+  return [Atlas.card(null, head, numbers, thresholds > 1 ? h("label", { class: "level" }, h("span", {}, "Concepts, "), level) : null, host, pictures)];
 }
 
 const panelOf = () => document.getElementById("pair");
 
-async function pairPictures(a, b, i, j, threshold) {
-  const side = async (place, concept) => {
+/* The strongest images of two concepts side by side, with their masks. places: two layers; concepts: one of each; names: of
+   the sides, where the layers' own do not tell them apart. */
+Atlas.conceptPictures = async function (places, concepts, threshold, names = places.map((place) => `${place.model} ${place.layer}`)) {
+  const sides = await Promise.all(places.map(async (place, i) => {
     const { size, rows } = await Atlas.load(Atlas.key(place, "found"));
-    const own = rows.filter((r) => r.concept === concept && r.threshold === threshold).sort((x, y) => x.rank - y.rank);
-    return h("div", { class: "side" }, h("h3", {}, `${place.model} ${place.layer}, concept ${concept}`),
+    const own = rows.filter((r) => r.concept === concepts[i] && r.threshold === threshold).sort((x, y) => x.rank - y.rank);
+    return h("div", { class: "side" }, h("h3", {}, `${names[i]}, concept ${concepts[i]}`),
       own.length ? h("div", { class: "pictures" }, own.map((r) => Atlas.picture({ dataset: place.dataset, image: r.image, size, mask: r.mask, width: 118, caption: Atlas.format(r.value) }))) : h("p", {}, "No pictures."),
-      h("p", {}, h("a", { href: `${Atlas.to("found", place.dataset, place.model, place.layer)}?concept=${concept}` }, "All pictures of this concept")));
-  };
-  return [h("div", { class: "sides" }, await side(a, i), await side(b, j)), h("p", { class: "note" }, "The images in which each concept is strongest; bright: its mask.")];
-}
+      h("p", {}, h("a", { href: `${Atlas.to("found", place.dataset, place.model, place.layer)}?concept=${concepts[i]}` }, "All pictures of this concept")));
+  }));
+  return [h("div", { class: "sides" }, sides), h("p", { class: "note" }, "The images in which each concept is strongest; bright: its mask.")];
+};
 
 async function positions(dataset, kind) {
   const tables = Atlas.overview.datasets.find((d) => d.dataset === dataset).tables;
@@ -171,7 +191,7 @@ Atlas.view("found", async function ([dataset, model, layer], query) {
   });
   return {
     title: `Found in ${model} ${layer}`, crumbs: [[dataset, Atlas.to("dataset", dataset)], [model, Atlas.to("model", dataset, model)], [layer, Atlas.to("layer", dataset, model, layer)]],
-    body: [h("h1", {}, `Concepts found in ${model} ${layer} without labels`), h("p", { class: "note" }, `Bright: masks at ${thresholds[0]} of the normaliser.`), cards],
+    body: [h("h1", {}, `Concepts found in ${model} ${layer} without labels`), h("p", { class: "note" }, `Bright: masks at ${thresholds[0]} of the normaliser.`), Atlas.acrossNote(place), cards],
     after: () => { const own = chosen != null && document.getElementById(`concept-${chosen}`); if (own) setTimeout(() => own.scrollIntoView(), 0); },
   };
 });

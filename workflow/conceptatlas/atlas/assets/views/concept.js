@@ -16,8 +16,8 @@ Atlas.view("concepts", async function ([dataset], query) {
     count.textContent = `${rows.length} of ${concepts.length} concepts${rows.length > shown.length ? `, the first ${shown.length} shown` : ""}`;
     host.replaceChildren(Atlas.rows("Concepts of the data set", ["Concept", "Category", "Images", "Detectors", "Best unit", "Its IoU", "Best combination"], shown.map((c) => {
       const place = c.best ? Atlas.overview.layers[c.best[0]] : null;
-      return [Atlas.linkConcept(dataset, c.name), Atlas.category(c.category), Atlas.number(c.n_images, { key: `datasets/${dataset}/concepts`, row: c.i, column: "n_images" }), c.detectors,
-        place ? Atlas.linkUnit(place, c.best[1]) : "–", c.best ? labelNumber(place, c.best) : "–", Atlas.format(c.learned)];
+      return [Atlas.linkConcept(dataset, c.name), Atlas.category(c.category), Atlas.number(c.n_images, { key: `datasets/${dataset}/concepts`, row: c.i, column: "n_images" }), Atlas.said(c.detectors, "units of all models and layers that detect it"),
+        place ? Atlas.linkUnit(place, c.best[1]) : "–", c.best ? labelNumber(place, c.best) : "–", Atlas.said(c.learned, "largest IoU of a learned combination with the concept, over all models and layers, on test images")];
     }), { right: [2, 3, 5, 6] }));
     Atlas.remember({ name: part.value.trim(), category: category.value, sort: sort.value === "detectors" ? "" : sort.value });
   };
@@ -45,12 +45,13 @@ Atlas.view("concept", async function ([dataset, name]) {
   const layers = Atlas.overview.layers;
   const body = [h("div", { class: "head" }, h("h1", {}, concept.name), h("p", {}, Atlas.category(concept.category))),
     h("div", { class: "card" }, Atlas.facts([["categories", concept.categories.join(", ")], ["images", Atlas.number(concept.n_images, { key: `datasets/${dataset}/concepts`, row: index, column: "n_images" })],
-      ["pixels", Atlas.number(concept.n_pixels, { key: `datasets/${dataset}/concepts`, row: index, column: "n_pixels" })], ["detectors", concept.layers.reduce((n, [, k]) => n + k, 0)]]))];
+      ["pixels", Atlas.number(concept.n_pixels, { key: `datasets/${dataset}/concepts`, row: index, column: "n_pixels" })], ["detectors", Atlas.said(concept.layers.reduce((n, [, k]) => n + k, 0), "units of all models and layers that detect it")]]))];
   if (concept.layers.length) body.push(Atlas.card("Detectors by layer", Atlas.bars("Units labelled with it, by layer", [...concept.layers].sort((a, b) => a[0] - b[0]).slice(0, 40).map(([p, n]) => ({
     text: `${layers[p].model} ${layers[p].layer}`, value: n, category: concept.category, href: `${Atlas.to("layer", dataset, layers[p].model, layers[p].layer)}?label=${encodeURIComponent(concept.name)}` })), { unit: "detectors", labels: 190 })));
   body.push(await bestUnits(dataset, concept));
-  for (const entry of concept.learned) body.push(learnedCard(dataset, concept, entry));
+  body.push(...learnedCards(dataset, concept));
   if (concept.profiles) body.push(profileCard(dataset, concept));
+  body.push(await Atlas.figures((group, figure) => group.dataset === dataset && figure.concept === name, { heading: (group) => `${Atlas.methodName(group.method)}, ${group.model}` }));
   return { title: concept.name, crumbs: [[dataset, Atlas.to("dataset", dataset)], ["Concepts", Atlas.to("concepts", dataset)]], body: body.filter(Boolean) };
 });
 
@@ -67,6 +68,31 @@ async function bestUnits(dataset, concept) {
     const place = Atlas.overview.layers[entry[0]];
     return [Atlas.linkUnit(place, entry[1]), entry[2], labelNumber(place, entry, { interval: true })];
   }), { right: [1, 2] })) : null);
+}
+
+/* Combinations of all models and layers, the best first: numbers of all, the vector and pictures of the best, the others' when
+   they are opened. */
+function learnedCards(dataset, concept) {
+  const layers = Atlas.overview.layers, cards = [];
+  for (const [task, title, unit] of [["segmentation", "Best combinations of units", "IoU on test images"], ["classification", "Best combinations as classifiers", "accuracy on test images"]]) {
+    const own = concept.learned.filter((entry) => entry.task === task).sort((a, b) => (b.value ?? -1) - (a.value ?? -1));
+    if (!own.length) continue;
+    const known = own.filter((entry) => entry.value != null), seg = task === "segmentation";
+    const name = (entry) => `${layers[entry.place].model} ${layers[entry.place].layer}`;
+    const ends = seg ? ["combination_val_low", "combination_val_high"] : ["accuracy_low", "accuracy_high"];
+    const single = (entry) => (seg ? entry.single_val : entry.one_accuracy);
+    if (known.length) cards.push(Atlas.card(`${title}, all models`, Atlas.dots(`${title} over all models and layers`, known.slice(0, 40).map((entry) => ({
+      text: name(entry), value: entry.value, low: entry[ends[0]], high: entry[ends[1]], ceiling: single(entry), marks: { ceiling: "best single unit" }, href: `${Atlas.to("table", ...Atlas.key(layers[entry.place], task).split("/"))}?row=${entry.row}` })), { unit, to: seg ? null : 1 }),
+    h("p", { class: "note" }, "Dot and line: the combination with its interval. Bar: the best single unit. ", h("a", { href: Atlas.to("method", "net2vec") }, "How this is measured"))));
+    const [best, ...others] = own;
+    cards.push(learnedCard(dataset, concept, best));
+    if (others.length) cards.push(h("section", { class: "card" }, h("h2", {}, `Net2Vec ${task} in other layers`), others.map((entry) => {
+      const folded = h("details", {}, h("summary", {}, `${name(entry)}: ${entry.value == null ? "not learned" : Atlas.format(entry.value)}`));
+      folded.addEventListener("toggle", () => { if (folded.open && folded.children.length === 1) folded.append(learnedCard(dataset, concept, entry)); });
+      return folded;
+    })));
+  }
+  return cards;
 }
 
 function learnedCard(dataset, concept, entry) {

@@ -17,23 +17,23 @@ Atlas.view("layer", async function ([dataset, model, layer], query) {
   const head = h("div", { class: "head" }, h("h1", {}, title), h("p", { class: "steps" }, [all[at - 1], all[at + 1]].map((l, i) => l ? h("a", { href: Atlas.to("layer", dataset, model, l.layer) }, i ? `${l.layer} →` : `← ${l.layer}`) : null)));
   const states = Object.entries(place.states).filter(([state, n]) => n && state !== "live").map(([state, n]) => `${n} ${state}`).join(", ");
   const facts = Atlas.facts([["module", h("code", {}, place.module)], ["units", place.n_units], ["not live", states], ["map", `${place.height} × ${place.width}`], ["depth", Atlas.format(place.depth)], ["detectors", place.detectors], ["significant", place.significant]]);
-  const body = [head];
+  const body = [head], figures = await Atlas.figures((group, figure) => group.dataset === dataset && group.model === model && figure.layer === layer, { fold: true, place: false });
   if (!place.results.includes("units")) {
     const grid = Atlas.grid(`Units of ${title}`, (unit) => h("a", { class: "unit", href: Atlas.to("unit", dataset, model, layer, unit) }, Atlas.thumbnails(place, unit), h("span", { class: "line" }, h("b", {}, `unit ${unit}`))), cardSize(place, 34));
-    body.push(Atlas.card("About the layer", facts, h("p", { class: "note" }, "The units of this layer were not dissected: they have no labels from masks."), foundLink(place)), grid.list);
+    body.push(Atlas.card("About the layer", facts, h("p", { class: "note" }, "The units of this layer were not dissected: they have no labels from masks."), foundLink(place)), figures, grid.list);
     return { title, crumbs, body, after: () => grid.show(Array.from({ length: place.n_units }, (_, unit) => unit)) };
   }
   const t = await Atlas.table(Atlas.key(place, "units"));
   const { controls, grid, after } = unitGrid(place, t, query);
   const tables = ["units", "labels", "summary", "robustness", "robustness_summary", "principal", "segmentation", "classification", "neighbours", "discovered", "profiles"].filter((name) => place.results.includes(name))
-    .concat(place.results.filter((name) => ["wording", "wordings", "explained", "spoken"].includes(name.split(":")[0])).map((name) => name.replace(":", "@")));
-  body.push(h("div", { class: "columns" }, labelChart(place, t), Atlas.card("About the layer", facts, foundLink(place), h("h3", {}, "Tables"), h("ul", { class: "plain inline" }, tables.map((name) => h("li", {}, h("a", { href: Atlas.to("table", "models", dataset, model, layer, name) }, name.replaceAll("_", " "))))))), controls, grid);
+    .concat(place.results.filter((name) => ["wording", "wordings", "wording_summary", "explained", "spoken"].includes(name.split(":")[0])).map((name) => name.replace(":", "@")));
+  body.push(h("div", { class: "columns" }, labelChart(place, t), Atlas.card("About the layer", facts, foundLink(place), h("h3", {}, "Tables"), h("ul", { class: "plain inline" }, tables.map((name) => h("li", {}, h("a", { href: Atlas.to("table", "models", dataset, model, layer, name) }, name.replaceAll("_", " "))))))), figures, controls, grid);
   return { title, crumbs, body, after };
 });
 
 function foundLink(place) {
   if (!place.results.includes("discovered")) return null;
-  return h("p", {}, h("a", { href: Atlas.to("found", place.dataset, place.model, place.layer) }, "Concepts found in this layer without labels"), ", with pictures.");
+  return h("p", {}, h("a", { href: Atlas.to("found", place.dataset, place.model, place.layer) }, "Concepts found in this layer without labels"), ", with pictures. ", Atlas.acrossLinks(place).map((link, i) => [i ? ", " : "Compared between data sets: ", link]));
 }
 
 function labelChart(place, t) {

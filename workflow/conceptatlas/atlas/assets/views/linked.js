@@ -27,6 +27,7 @@ Atlas.view("linked", async function ([dataset, model, generator]) {
     body.push(verdicts(cycle, unitLink), mostSelective(selective, facts, unitLink));
     if (facts.shown.length) body.push(Atlas.card("Pictures", h("div", { class: "generated-all" }, facts.shown.map((shown) => Atlas.generated({ dataset, model }, generator, shown, [unitLink(shown.unit), ". "])))));
   }
+  body.push(await Atlas.figures((group) => group.generator === generator && group.model === model));
   body.push(h("p", { class: "note" }, h("a", { href: Atlas.to("method", "linking") }, "How this is measured")));
   return { title: `${model} through ${generator}`, crumbs: [[dataset, Atlas.to("dataset", dataset)], [model, Atlas.to("model", dataset, model)]], body };
 });

@@ -8,16 +8,25 @@ Atlas.view("model", async function ([dataset, model]) {
   const tables = Atlas.overview.datasets.find((d) => d.dataset === dataset).tables;
   const body = [h("h1", {}, model), Atlas.card("About", Atlas.facts([["architecture", row.architecture], ["source", row.source],
     ["weights", row.weights === "random" ? "random" : row.weights ? "from a file" : "of the source"], ["twin", row.twin_of ? `${row.twin_role} of ${row.twin_of}` : ""], ["supervision", row.supervision], ["data set", h("a", { href: Atlas.to("dataset", dataset) }, dataset)]]))];
-  const layerCard = Atlas.card("Layers", Atlas.rows("Layers of the model, first to last", ["Layer", "Module", "Depth", "Units", "Map", "Detectors", "Concept most units detect"], layers.map((l) => [
+  const t = tables.includes("dissection_summary") ? await Atlas.table(`study/${dataset}/dissection_summary`) : null;
+  const layerCard = Atlas.card("Layers", Atlas.rows("Layers of the model, first to last", ["Layer", "Module", "Depth", "Units", "Map", "Detectors", "Most detected"], layers.map((l) => [
     h("a", { href: Atlas.to("layer", dataset, model, l.layer) }, l.layer), h("code", {}, l.module), Atlas.format(l.depth), l.n_units, `${l.height} × ${l.width}`,
-    l.detectors == null ? "–" : `${l.detectors}`, l.most ? Atlas.linkConcept(dataset, l.most) : "–"]), { right: [2, 3, 5] }));
+    detectorCount(t, l), l.most ? Atlas.linkConcept(dataset, l.most) : "–"]), { right: [2, 3, 5] }));
   body.push(h("div", { class: "columns" }, layerCard, tables.includes("dissection_summary") ? await byCategory(dataset, model, layers) : null));
   body.push(await special(dataset, model, layers, tables));
   const linked = Atlas.overview.linked.filter((one) => one.dataset === dataset && one.model === model);
   if (linked.length) body.push(Atlas.card("Through a generator", h("ul", {}, linked.map(({ generator, tables: own }) => h("li", {}, h("a", { href: Atlas.to("linked", dataset, model, generator) }, `Link to ${generator}`),
     `: its quality${own.includes("rates") ? ", counterfactuals" : ""}${own.includes("effects") ? ", what units change in pictures" : ""}`)))));
+  body.push(await Atlas.figures((group, figure) => group.model === model && !figure.layer && !figure.concept && (group.dataset === dataset || (group.generator && linked.some((one) => one.generator === group.generator)))));
   return { title: model, crumbs: [[dataset, Atlas.to("dataset", dataset)]], body };
 });
+
+/* Detectors of a layer with their interval, from the joined table. */
+function detectorCount(t, { model, layer, detectors }) {
+  if (detectors == null) return "–";
+  const row = t && t.where({ model, layer, quantity: "detectors", category: "", tau: Atlas.overview.tau })[0];
+  return row == null ? String(detectors) : Atlas.cell(t, row, "value", { low: "ci_low", high: "ci_high", chance: "null_high", interval: true });
+}
 
 async function byCategory(dataset, model, layers) {
   const t = await Atlas.table(`study/${dataset}/dissection_summary`);
@@ -58,5 +67,6 @@ async function special(dataset, model, layers, tables) {
       parts.push(h("ul", {}, others.map((b) => h("li", {}, `${rows.filter((r) => t.value(r, "model_b") === b).length} of its concepts have no match above chance in ${b} (`, h("a", { href: `${Atlas.to("compare", dataset)}?only=${encodeURIComponent(model)}~${encodeURIComponent(b)}` }, "which"), ")."))));
     }
   }
-  return parts.length ? Atlas.card("What is special about it", parts) : null;
+  parts.push(Atlas.acrossNote({ dataset, model }));
+  return parts.some(Boolean) ? Atlas.card("What is special about it", parts) : null;
 }

@@ -12,7 +12,7 @@ Atlas.view("record", async function () {
     title: "Run record",
     body: [h("h1", {}, "Run record"),
       Atlas.card("How to make it again", h("ol", {}, h("li", {}, "Check out commit ", h("code", {}, record.commit || "(not recorded)"), " of conceptatlas and run ", h("code", {}, "make install"), "."),
-        h("li", {}, "Save the configuration as ", h("code", {}, "run_config.yaml"), ": ", h("a", { href: file, download: "run_config.yaml" }, "download"), ". Its sheets stand in it as lists; write each as a table."),
+        h("li", {}, "Save the configuration as ", h("code", {}, "run_config.yaml"), ": ", h("a", { href: file, download: "run_config.yaml" }, "download"), ". Its part config is ", h("code", {}, "config.yaml"), "; every other part is a sheet, to be written as a table with tabs."),
         h("li", {}, "Put the data sets and weights where it names them; their digests are below."), h("li", {}, h("code", {}, "snakemake --cores all --configfile config.yaml"), ".")), Atlas.facts([["study", study], ["digest of the configuration", h("code", {}, record.config_sha256)]])),
       Atlas.card("Time by rule", Atlas.rows(`Jobs and seconds by rule, ${Atlas.format(total)} s in all`, ["Rule", "Jobs", "Total (s)", "Longest (s)", "Memory (MB)"], rules.map(([rule, r]) => [h("code", {}, rule), r.jobs, Atlas.format(r.total_s), Atlas.format(r.longest_s), Atlas.format(r.max_rss_mb)]), { right: [1, 2, 3, 4] })),
       Atlas.card("Digests", Atlas.rows("Digests of what went in", ["What", "Kind", "Digest"], digests.map((d) => [d.what, d.kind, h("code", {}, d.digest || "none (seeded)")]), { prose: true })),

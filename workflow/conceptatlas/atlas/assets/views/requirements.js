@@ -6,6 +6,8 @@ Atlas.view("requirements", async function () {
   const all = Array.from({ length: t.n }, (_, row) => row);
   const count = (verdict) => all.filter((row) => t.value(row, "verdict") === verdict).length;
   const compared = all.some((row) => t.value(row, "change"));
+  const changes = ["worse", "gone", "better", "new", "same"].map((change) => [all.filter((row) => t.value(row, "change") === change).length, change]).filter(([n]) => n);
+  const changed = (change) => ({ worse: h("span", { class: "badge bad" }, "worse"), better: h("span", { class: "badge" }, "better") })[change] || change;
   const names = [...new Set(all.map((row) => t.value(row, "requirement")))];
   const mark = (verdict) => h("span", { class: `badge ${{ pass: "", fail: "bad", undetermined: "weak" }[verdict] ?? "none"}` }, verdict || "gone");
   const place = (row) => [...(Atlas.overview.datasets.length > 1 ? ["dataset"] : []), "model", "layer", "category", "concept", "level"].map((name) => t.value(row, name)).filter(Boolean).join(" ");
@@ -19,13 +21,13 @@ Atlas.view("requirements", async function () {
         place(row), Atlas.cell(t, row, "value", { low: "low", high: "high", interval: true }), `${sign} ${Atlas.format(t.value(row, "threshold"))}`,
         [mark(t.value(row, "verdict")), t.value(row, "reason") ? h("small", {}, ` ${t.value(row, "reason")}`) : null],
         t.value(row, "page") ? h("a", { href: t.value(row, "page"), data: { tip: t.value(row, "table") } }, `row ${t.value(row, "row")} of ${t.value(row, "table").split("/").pop()}`) : "–",
-        ...(compared ? [t.value(row, "verdict_before") ? `${t.value(row, "verdict_before")}, ${Atlas.format(t.value(row, "value_before"))}` : "–", t.value(row, "change")] : [])]), { right: [1, 2] }),
+        ...(compared ? [t.value(row, "verdict_before") ? `${t.value(row, "verdict_before")}, ${Atlas.format(t.value(row, "value_before"))}` : "–", changed(t.value(row, "change"))] : [])]), { right: [1, 2] }),
       Atlas.dots(`Intervals of ${name} against the threshold`, rows.slice(0, 40).map((row) => ({ text: place(row), value: t.value(row, "value"), low: t.value(row, "low"), high: t.value(row, "high"), href: t.value(row, "page") || null })),
         { unit: t.value(first, "metric").replaceAll("_", " "), width: 560, threshold: t.value(first, "threshold") })));
   });
   return {
     title: "Requirements",
-    body: [h("h1", {}, "Requirements"), h("p", { class: "lead" }, `${count("pass")} pass, ${count("fail")} fail, ${count("undetermined")} undetermined.`),
+    body: [h("h1", {}, "Requirements"), h("p", { class: "lead" }, `${count("pass")} pass, ${count("fail")} fail, ${count("undetermined")} undetermined.`, compared ? ` Against the study compared with: ${changes.map(([n, change]) => `${n} ${change}`).join(", ")}.` : ""),
       h("p", { class: "note" }, "Pass: the whole interval lies on the required side. Fail: on the other. Undetermined: it straddles the threshold, or there is none. ", h("a", { href: Atlas.to("table", "study", "requirements") }, "All as a table")), cards],
   };
 });
