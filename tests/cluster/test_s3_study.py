@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.s3, pytest.mark.skipif(bool(why_no_storage()), reason=
 
 BUCKET = "conceptatlas"
 PREFIX = f"s3://{BUCKET}/atlas"
+AFTER_IT = {"write_run_record", "build_atlas", "build_atlas_figures"}
+"""Rules whose first jobs end after the run record was written: on the disk it is the second that was written."""
 IN_BUCKET = ("--default-storage-provider", "s3", "--default-storage-prefix", PREFIX)
 
 
@@ -92,7 +94,7 @@ def test_everything_lies_in_the_bucket(stored: Stored) -> None:
 def test_the_run_record_knows_the_times_of_all_rules(stored: Stored) -> None:
     record = json.loads((results(stored) / "run_record.json").read_text())
     expected = json.loads((stored.on_disk.results() / "run_record.json").read_text())
-    assert set(record["rules"]) == set(expected["rules"]) | {"bring_files"}
+    assert set(record["rules"]) == set(expected["rules"]) - AFTER_IT | {"bring_files"}
     assert record["rules"]["extract_activations"]["jobs"] == 2
     assert record["config_sha256"] != expected["config_sha256"]  # `outside_files` is part of the config
 
