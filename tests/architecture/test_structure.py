@@ -317,6 +317,13 @@ def test_the_snakefile_is_a_table_of_contents() -> None:
     assert included == {path.stem for path in (REPOSITORY / "workflow" / "rules").glob("*.smk")}
 
 
+def test_wildcards_are_constrained_once() -> None:
+    """A second statement for all rules takes the constraints of those before it away where outputs lie in a storage."""
+    files = [REPOSITORY / "Snakefile", *sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))]
+    found = [file.name for file in files for line in file.read_text().splitlines() if line == "wildcard_constraints:"]
+    assert found == ["common.smk"]
+
+
 def test_what_is_ancient_has_an_ordinary_way_too() -> None:
     """Snakemake does not look at jobs behind an ancient() file whose maker runs, so a job must never hang on ancient()
     files alone: beside each there is an ordinary file of the same maker, or of one behind it."""

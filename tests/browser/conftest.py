@@ -19,7 +19,7 @@ import pytest
 import yaml
 from opened import Opened
 
-from workspace import new_workspace
+from workspace import Workspace
 
 SECTIONS: dict[str, Any] = {
     "net2vec": {
@@ -60,7 +60,8 @@ def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     given = request.config.getoption("--results")
     if given is not None:
         return Path(given).resolve()
-    workspace = new_workspace(tmp_path_factory.mktemp("atlas") / "run")
+    finished: Workspace = request.getfixturevalue("finished")
+    workspace = finished.copied(tmp_path_factory.mktemp("atlas") / "run")
     config = yaml.safe_load(workspace.config.read_text())
     config["sheets"]["perturbations"] = "perturbations.tsv"
     workspace.config.write_text(yaml.safe_dump({**config, **SECTIONS}, sort_keys=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ pytestmark = [pytest.mark.s3, pytest.mark.skipif(bool(why_no_storage()), reason=
 
 BUCKET = "conceptatlas"
 PREFIX = f"s3://{BUCKET}/atlas"
+AFTER_IT = {"write_run_record", "build_atlas", "build_atlas_figures"}
+"""Rules whose first jobs end after the run record was written: on the disk it is the second that was written."""
 IN_BUCKET = ("--default-storage-provider", "s3", "--default-storage-prefix", PREFIX)
 
 
@@ -40,10 +43,21 @@ def trained_only(workspace: Workspace) -> Workspace:
     return workspace
 
 
+def without_twin(workspace: Workspace) -> None:
+    """Remove what the finished study holds of the twin."""
+    for path in list(workspace.results().rglob("plain_random*")):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
+def stored(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
     folder = tmp_path_factory.mktemp("s3")
-    on_disk, in_bucket = (trained_only(new_workspace(folder / name)) for name in ("on_disk", "in_bucket"))
+    on_disk = trained_only(finished.copied(folder / "on_disk"))  # left to do are the joins
+    without_twin(on_disk)
+    in_bucket = trained_only(new_workspace(folder / "in_bucket"))
     with serving_storage(folder / "moto.log") as storage:
         done = on_disk.snakemake("--cores", "2")
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
@@ -80,7 +94,7 @@ def test_everything_lies_in_the_bucket(stored: Stored) -> None:
 def test_the_run_record_knows_the_times_of_all_rules(stored: Stored) -> None:
     record = json.loads((results(stored) / "run_record.json").read_text())
     expected = json.loads((stored.on_disk.results() / "run_record.json").read_text())
-    assert set(record["rules"]) == set(expected["rules"]) | {"bring_files"}
+    assert set(record["rules"]) == set(expected["rules"]) - AFTER_IT | {"bring_files"}
     assert record["rules"]["extract_activations"]["jobs"] == 2
     assert record["config_sha256"] != expected["config_sha256"]  # `outside_files` is part of the config
 

@@ -37,16 +37,16 @@ def test_off_costs_nothing_and_on_three_jobs(fresh: Workspace) -> None:
     }
 
 
-def test_it_runs_to_its_figures(fresh: Workspace) -> None:
-    switch_on(fresh)
-    folder = fresh.results().relative_to(fresh.folder)
+def test_it_runs_to_its_figures(tiny: Workspace) -> None:
+    switch_on(tiny)
+    folder = tiny.results().relative_to(tiny.folder)
     wanted = (f"{folder}/axes/scenes/principal_summary.parquet", f"{folder}/figures/axes/scenes/plain/principal")
-    done = fresh.snakemake("--cores", "2", *wanted)
+    done = tiny.snakemake("--cores", "2", *wanted)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    table = read_table(fresh.results() / "axes/scenes/plain/conv5/principal.parquet")
+    table = read_table(tiny.results() / "axes/scenes/plain/conv5/principal.parquet")
     assert (table["reason"] == "").any()
     assert set(table["is_class"]) == {"yes", "no"}  # the demo's classes are in the model's report
-    assert (fresh.results() / "figures/axes/scenes/plain/principal/figures.json").exists()
+    assert (tiny.results() / "figures/axes/scenes/plain/principal/figures.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ pathvars:
     benchmarks=f"{study.folder}/benchmarks",
 
 
+# All of them here, before any rule: a second statement takes the constraints of the rules before it away where the
+# outputs lie in a storage (Snakemake 9.27), and rules become ambiguous.
 wildcard_constraints:
     dataset=alternatives(study.datasets),
     model=alternatives(study.models),
@@ -67,6 +69,7 @@ wildcard_constraints:
     basis=alternatives(basis for *_, basis in study.bases),
     level=alternatives(study.perturbations),
     encoder=alternatives(study.encoders),
+    generator=alternatives(study.generators),
     vocabulary=alternatives([*study.vocabularies, OWN_NAMES, *(f"{OWN_NAMES}~{dataset}" for dataset in study.datasets)]),
     shard=r"\d+",
     part=r"\d+",

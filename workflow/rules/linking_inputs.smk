@@ -8,12 +8,6 @@ from conceptatlas import costs_linking
 from conceptatlas.generators.index import source_module as generator_module
 from conceptatlas.generators.rows import weights_files as generator_files
 
-
-wildcard_constraints:
-    generator=alternatives(study.generators),
-    part=r"\d+",
-
-
 DRAWN_KEYS = ("classes", "class_map", "class_from", "n_train", "n_test", "max_tries")
 """Keys of the config section `linking` that the pairs depend on."""
 LINK_KEYS = (

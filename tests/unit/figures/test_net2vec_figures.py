@@ -577,6 +577,7 @@ def test_all_figures_of_a_model(tmp_path: Path) -> None:
     assert subsets == ["conv2"]
 
 
+@pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize("task", ["segmentation", "classification"])
 def test_one_task_alone_can_be_drawn(tmp_path: Path, task: str) -> None:
     out = draw(tmp_path, write_layers(tmp_path, tasks=(task,)))

@@ -540,15 +540,23 @@ def test_job_of_a_data_set_lists_its_figures(tmp_path: Path, study: dict[str, An
     assert names == {name for name in SHOWS if not name.startswith("layer_matrix")} | {
         f"layer_matrix_{m}" for m in ("cka", "sfss", "ucs", "one_to_one", "regression")
     }
-    distances = write_distances(tmp_path, distance_row("a_net/conv1", "b_net/conv1", 0.1))
-    plot_similarity_models(dataset="toy", folder=tmp_path / "net2vec", options=OPTIONS, distances=distances, **of_job)
-    more = {entry["figure"] for entry in read_json(tmp_path / "net2vec" / "figures.json")["figures"]}
-    assert more - names == {"layer_matrix_net2vec_segmentation"}
     for entry in listed_figures:
         assert all((tmp_path / "out" / name).stat().st_size > 0 for name in entry["files"])
     assert (tmp_path / "out" / "layer_matrix_ucs~2.png").exists()
 
 
+@pytest.mark.usefixtures("unrendered")
+def test_distances_of_net2vec_are_one_more_measure(tmp_path: Path, study: dict[str, Any]) -> None:
+    of_job = {name: value for name, value in study.items() if name != "discovered"}
+    distances = write_distances(tmp_path, distance_row("a_net/conv1", "b_net/conv1", 0.1))
+    names = {}
+    for name, more in (("without", {}), ("with", {"distances": distances})):
+        plot_similarity_models(dataset="toy", folder=tmp_path / name, options=OPTIONS, **more, **of_job)
+        names[name] = {entry["figure"] for entry in read_json(tmp_path / name / "figures.json")["figures"]}
+    assert names["with"] - names["without"] == {"layer_matrix_net2vec_segmentation"}
+
+
+@pytest.mark.usefixtures("unrendered")
 def test_job_of_a_data_set_does_without_what_is_off(tmp_path: Path, study: dict[str, Any]) -> None:
     empty = study | {
         name: []

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from conceptatlas.tables import Column
+from conceptatlas.typed_tables import frame_of
 
 TYPES: dict[str, Any] = {
     "text": "str",
@@ -24,9 +25,4 @@ def typed_frame(columns: list[Column], rows: list[dict[str, Any]], types: dict[s
 
     types : column -> text, whole, count (may be missing), truth or texts; a column that is not named is a number.
     """
-    return pd.DataFrame(
-        {
-            column.name: pd.Series([row[column.name] for row in rows], dtype=TYPES[types.get(column.name, "number")])
-            for column in columns
-        }
-    )
+    return frame_of(rows, columns, {name: TYPES[kind] for name, kind in types.items()})
