@@ -16,6 +16,11 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 TINY = REPOSITORY / "tests" / "studies" / "tiny"
 
 
+ATLAS = ("build_atlas_dataset", "build_atlas_model", "build_atlas_across", "build_atlas_figures", "build_atlas")
+WITHOUT_ATLAS = ("--omit-from", *ATLAS)
+"""Options of a run for tests of a method: the atlas follows whatever is added, and is no part of the method."""
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A folder in which a study runs: its sheets (to edit), the checkout whose code runs, and the results."""
@@ -62,7 +67,10 @@ class Workspace:
         if table is None:
             return {}
         jobs = {rule: int(count) for rule, count in (line.split() for line in table.group(1).splitlines() if line)}
-        return {rule: count for rule, count in jobs.items() if atlas or not rule.startswith("build_atlas")}
+        if atlas:
+            return jobs
+        left = {rule: count for rule, count in jobs.items() if not rule.startswith("build_atlas")}
+        return {} if set(left) == {"all"} and left != jobs else left
 
     def copied(self, folder: Path) -> Workspace:
         """A copy of study, results and Snakemake's records, in a folder of its own."""

@@ -44,7 +44,7 @@ def truncate(path: Path) -> None:
     os.truncate(path, path.stat().st_size - 4096)
 
 
-@pytest.mark.parametrize("damage", [flip_a_byte, truncate])
+@pytest.mark.parametrize("damage", [flip_a_byte, pytest.param(truncate, marks=pytest.mark.long)])
 def test_a_damaged_shard_is_named_and_made_again(tiny: Workspace, damage: Callable[[Path], None]) -> None:
     before = digests(stored(tiny, ".json"))
     damage(stored(tiny, ".h5"))

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from conceptatlas.tables import read_table
-from workspace import REPOSITORY, Workspace
+from workspace import REPOSITORY, WITHOUT_ATLAS, Workspace
 
 pytestmark = pytest.mark.workflow
 
@@ -53,7 +53,7 @@ def configure(workspace: Workspace, net2vec: dict[str, Any], **sections: Any) ->
 def learned_once(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The tiny study with Net2Vec on, run; do not change it (`learned` is a copy to change)."""
     workspace = configure(finished.copied(tmp_path_factory.mktemp("learned") / "run"), SECTION)
-    done = workspace.snakemake("--cores", "2")
+    done = workspace.snakemake("--cores", "2", *WITHOUT_ATLAS)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
     return workspace
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from conceptatlas.tables import read_table
-from workspace import REPOSITORY, Workspace
+from workspace import REPOSITORY, WITHOUT_ATLAS, Workspace
 
 pytestmark = pytest.mark.workflow
 
@@ -46,7 +46,7 @@ def configure(workspace: Workspace, section: dict[str, Any] | None = None, *, sh
 def labelled_once(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The tiny study with labels in words, run; do not change it."""
     workspace = configure(finished.copied(tmp_path_factory.mktemp("labelled") / "run"), SECTION)
-    done = workspace.snakemake("--cores", "2")
+    done = workspace.snakemake("--cores", "2", *WITHOUT_ATLAS)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
     return workspace
 
