@@ -1,7 +1,8 @@
 """The tiny study through profiles/slurm on a real SLURM: same results as a local run, whatever happens on the way.
 
 One run meets everything: a job over its memory, a job that is cancelled from outside, and Ctrl-C half-way; a second run
-finishes it. The tests then look at what was left.
+finishes it. The tests then look at what was left. The atlas is left out (a run in a bucket makes it): every step of a
+chain waits for the plugin's next look at the queue.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pytest
 from slurm_fixtures import Background, Job, Slurm, environment, snakemake_on_slurm
 from study_digests import digests
 
-from workspace import REPOSITORY, Workspace, new_workspace
+from workspace import REPOSITORY, WITHOUT_ATLAS, Workspace, new_workspace
 
 pytestmark = [pytest.mark.slurm, pytest.mark.workflow]
 
@@ -45,7 +46,7 @@ class Course:
 def course(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Course:
     folder = tmp_path_factory.mktemp("slurm_run")
     workspace = new_workspace(folder / "run")
-    options = ["--set-resources", TOO_LITTLE_FIRST, WITH_GPU]
+    options = ["--set-resources", TOO_LITTLE_FIRST, WITH_GPU, *WITHOUT_ATLAS]
     run = Background(snakemake_on_slurm(workspace, *options), workspace.folder, folder / "first.txt")
     try:
         running = run.wait_for(lambda: [job for job in slurm.jobs(STRUCK) if job.state == "RUNNING"], timeout_s=280)
@@ -77,7 +78,8 @@ def states(jobs: list[Job], comment: str) -> list[str]:
 
 def test_the_results_are_those_of_a_local_run(course: Course, finished: Workspace) -> None:
     assert course.status[1] == 0, course.second[-6000:]
-    assert digests(course.workspace.results()) == digests(finished.results())
+    expected = {name: digest for name, digest in digests(finished.results()).items() if not name.startswith("atlas/")}
+    assert digests(course.workspace.results()) == expected
 
 
 def test_a_job_over_its_memory_gets_more_and_finishes(course: Course) -> None:
@@ -114,7 +116,7 @@ def test_steps_of_a_layer_queue_once(course: Course) -> None:
     of_layers = [comment for comment in finished if comment.startswith(OF_A_LAYER)]
     others = [comment for comment in finished if not comment.startswith(OF_A_LAYER)]
     assert len(of_layers) == 3
-    assert len(others) == len(set(others)) == 18  # 27 jobs are submitted without groups
+    assert len(others) == len(set(others)) == 13  # 22 jobs are submitted without groups
     assert not [comment for comment in others if "tally" in comment or "dissect_layer" in comment]
 
 
