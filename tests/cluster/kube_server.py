@@ -36,8 +36,9 @@ class Kubernetes:
         return [call for call in self.calls() if call["verb"] == "POST" and call["path"].endswith("/jobs")]
 
     def logs(self) -> dict[str, str]:
-        """Folder of a pod -> what it printed."""
-        return {path.parent.name: path.read_text() for path in sorted(self.state.glob("pod-*/log"))}
+        """Folder of a pod -> what it printed, in the order in which the pods last wrote (names of folders are random)."""
+        files = sorted(self.state.glob("pod-*/log"), key=lambda path: path.stat().st_mtime_ns)
+        return {path.parent.name: path.read_text() for path in files}
 
     def log_of(self, rule: str) -> list[str]:
         """What the pods of a rule printed."""
