@@ -36,7 +36,7 @@ class Kubernetes:
         return [call for call in self.calls() if call["verb"] == "POST" and call["path"].endswith("/jobs")]
 
     def logs(self) -> dict[str, str]:
-        """Folder of a pod -> what it printed, in the order in which the pods last wrote (names of folders are random)."""
+        """Folder of a pod -> what it printed, by the time at which the pod last wrote (names of folders are random)."""
         files = sorted(self.state.glob("pod-*/log"), key=lambda path: path.stat().st_mtime_ns)
         return {path.parent.name: path.read_text() for path in files}
 
