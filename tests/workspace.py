@@ -67,10 +67,7 @@ class Workspace:
         if table is None:
             return {}
         jobs = {rule: int(count) for rule, count in (line.split() for line in table.group(1).splitlines() if line)}
-        if atlas:
-            return jobs
-        left = {rule: count for rule, count in jobs.items() if not rule.startswith("build_atlas")}
-        return {} if set(left) == {"all"} and left != jobs else left
+        return {rule: count for rule, count in jobs.items() if atlas or not rule.startswith("build_atlas")}
 
     def copied(self, folder: Path) -> Workspace:
         """A copy of study, results and Snakemake's records, in a folder of its own."""
